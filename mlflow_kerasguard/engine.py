@@ -1,0 +1,81 @@
+"""One model against one environment. Pure: no file is read here, and nothing is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mlflow_kerasguard.environment import Environment
+from mlflow_kerasguard.findings import PLACES_SHOWN, Finding, Level, Mismatch, Report, Rule, Undecided
+from mlflow_kerasguard.keras_api import Unknown
+from mlflow_kerasguard.model import ModelSpec
+from mlflow_kerasguard.rules import RULES, RegisteredRule
+
+_ORDER = {Level.ERROR: 0, Level.WARNING: 1, Level.NOTE: 2}
+
+
+def check_model(model: ModelSpec, environment: Environment, *, compile: bool = True) -> Report:
+    """Hold ``model`` against ``environment`` by every rule.
+
+    Args:
+        model: what the file asks for.
+        environment: where it would be loaded.
+        compile: judge ``load_model(path)``; False judges ``load_model(path, compile=False)``.
+    """
+    judged = model if compile else model.without_compile()
+    findings: list[Finding] = []
+    undecided: list[Undecided] = []
+    for registered in RULES.values():
+        mismatches, unknowns = _apply(registered, judged, environment)
+        findings += _group(registered.rule, mismatches)
+        # Notes and warnings don't bear on the verdict, so not knowing them doesn't either.
+        if unknowns and registered.rule.level is Level.ERROR:
+            undecided += [Undecided(rule=registered.rule, reason=reason) for reason in unknowns]
+    findings.sort(key=lambda finding: (_ORDER[finding.level], finding.code))
+    return Report(
+        model=model.source,
+        model_summary=model.summary(),
+        environment=environment.describe(),
+        findings=tuple(findings),
+        undecided=tuple(undecided),
+        details={
+            "compile": compile,
+            "format": model.format,
+            "keras_version": model.keras_version,
+            "backend": model.backend,
+            "python": environment.python,
+        },
+    )
+
+
+def _apply(registered: RegisteredRule, model: ModelSpec, environment: Environment) -> tuple[list[Mismatch], list[str]]:
+    """What the rule found, and what it would have had to know, each reason once."""
+    found: list[Mismatch] = []
+    unknowns: dict[str, None] = {}
+    try:
+        for item in registered.judge(model, environment):
+            if isinstance(item, Unknown):
+                unknowns[str(item)] = None
+            else:
+                found.append(item)
+    except Unknown as unknown:
+        unknowns[str(unknown)] = None
+    return found, list(unknowns)
+
+
+def _group(rule: Rule, mismatches: Iterable[Mismatch]) -> list[Finding]:
+    """Mismatches that are alike but for the place, as one finding each."""
+    places: dict[tuple[str, str, str | None], list[str]] = {}
+    for mismatch in mismatches:
+        key = (mismatch.expected, mismatch.found, mismatch.fix)
+        places.setdefault(key, []).append(mismatch.where)
+    return [
+        Finding(
+            rule=rule,
+            expected=expected,
+            found=found,
+            fix=fix,
+            places=tuple(where[:PLACES_SHOWN]),
+            count=len(where),
+        )
+        for (expected, found, fix), where in places.items()
+    ]

@@ -1,0 +1,156 @@
+"""This interpreter's environment, read from its files: nothing of it is imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from importlib.machinery import PathFinder
+from importlib.metadata import MetadataPathFinder, PathDistribution
+from pathlib import Path
+from types import ModuleType
+
+from packaging.utils import canonicalize_name
+
+from mlflow_kerasguard.environment import Distribution, Environment
+from mlflow_kerasguard.keras_api import KerasApi, Unknown
+from mlflow_kerasguard.keras_api.source import SourceKerasApi
+from mlflow_kerasguard.keras_api.tree import Directory
+
+#: Files in which a Keras release states its version, newest layout first.
+_VERSION_FILES = ("src/version.py", "src/__init__.py", "__init__.py")
+
+#: Modules that hold the registry of ``register_keras_serializable``, by the name of its dict.
+_REGISTRIES = {
+    "keras.src.saving.object_registration": "GLOBAL_CUSTOM_OBJECTS",
+    "tf_keras.src.saving.object_registration": "_GLOBAL_CUSTOM_OBJECTS",
+    "keras.saving.object_registration": "_GLOBAL_CUSTOM_OBJECTS",
+    "keras.utils.generic_utils": "_GLOBAL_CUSTOM_OBJECTS",
+}
+
+
+def installed() -> Environment:
+    """The environment of the running interpreter."""
+    path = tuple(sys.path)
+    return Environment(
+        source="this interpreter",
+        python=".".join(str(part) for part in sys.version_info[:3]),
+        platform=sys.platform,
+        distributions=_Distributions(path),
+        complete=True,
+        configured_backend=configured_backend(),
+        registered_objects=frozenset(_registered_names()),
+        read_keras_api=_keras_reader(path),
+        has_module=_has_module,
+    )
+
+
+class _Distributions(Mapping[str, Distribution]):
+    """What is installed on a path, found by name; metadata is read only when it is asked for."""
+
+    def __init__(self, path: tuple[str, ...]) -> None:
+        self._path = list(path)
+        self._read = cache(self._find)
+
+    def _find(self, name: str) -> Distribution | None:
+        for found in MetadataPathFinder.find_distributions(_context(name, self._path)):
+            return _distribution(found)
+        return None
+
+    def __getitem__(self, name: str) -> Distribution:
+        found = self._read(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        names = (found.metadata["Name"] for found in MetadataPathFinder.find_distributions(_context(None, self._path)))
+        # The first one on the path is the one that is imported.
+        return iter(dict.fromkeys(canonicalize_name(name) for name in names if name))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _context(name: str | None, path: list[str]) -> MetadataPathFinder.Context:
+    return MetadataPathFinder.Context(name=name, path=path)
+
+
+def _distribution(found: PathDistribution) -> Distribution:
+    """The few header fields that rules need; parsing the whole message is slow."""
+    text = found.read_text("METADATA") or found.read_text("PKG-INFO") or ""
+    header = text.split("\n\n", 1)[0]
+    fields: dict[str, list[str]] = {}
+    for line in header.splitlines():
+        name, separator, value = line.partition(":")
+        if separator and not name.startswith((" ", "\t")):
+            fields.setdefault(name.lower(), []).append(value.strip())
+    return Distribution(
+        name=canonicalize_name(fields["name"][0]),
+        version=fields["version"][0],
+        requires=tuple(fields.get("requires-dist", ())),
+        requires_python=fields.get("requires-python", [None])[0],
+    )
+
+
+def _keras_reader(path: tuple[str, ...]) -> Callable[[str], KerasApi]:
+    @cache
+    def read(package: str) -> KerasApi:
+        directory = find_package(package, path)
+        if directory is None:
+            raise Unknown(f"`{package}` isn't installed")
+        version = read_version(directory)
+        if version is None:
+            raise Unknown(f"`{directory}` doesn't state a version of `{package}`")
+        return SourceKerasApi(package, version, Directory(directory.parent))
+
+    return read
+
+
+def find_package(package: str, path: tuple[str, ...]) -> Path | None:
+    """The directory of an installed top-level package."""
+    spec = PathFinder.find_spec(package, list(path))
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def read_version(directory: Path) -> str | None:
+    """A package's ``__version__``, from its source."""
+    for name in _VERSION_FILES:
+        try:
+            text = (directory / name).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            continue
+        match = re.search(r"^__version__ = [\"']([^\"']+)[\"']", text, re.MULTILINE)
+        if match:
+            return match[1]
+    return None
+
+
+def _has_module(name: str) -> bool:
+    return name in sys.modules or PathFinder.find_spec(name) is not None
+
+
+def configured_backend() -> str | None:
+    """The backend that ``KERAS_BACKEND`` or ``keras.json`` chooses, as Keras reads them."""
+    chosen = os.environ.get("KERAS_BACKEND")
+    if chosen:
+        return chosen
+    home = Path(os.environ["KERAS_HOME"]) if "KERAS_HOME" in os.environ else Path.home() / ".keras"
+    try:
+        settings = json.loads((home / "keras.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    backend = settings.get("backend") if isinstance(settings, dict) else None
+    return backend if isinstance(backend, str) else None
+
+
+def _registered_names() -> Iterator[str]:
+    """Names that the running process registered with a Keras that it has already imported."""
+    for module_name, attribute in _REGISTRIES.items():
+        module: ModuleType | None = sys.modules.get(module_name)
+        yield from getattr(module, attribute, {}) if module is not None else ()

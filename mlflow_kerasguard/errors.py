@@ -1,0 +1,59 @@
+"""The errors that this package raises.
+
+Everything derives from :class:`KerasGuardError`. Nothing here imports MLflow: its exceptions take
+seconds to import, and a refusal has to be quick.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlflow_kerasguard.findings import Report
+
+
+class KerasGuardError(Exception):
+    """Base of all errors of this package; its text says what, where and what to do."""
+
+
+class ModelNotFoundError(KerasGuardError, FileNotFoundError):
+    """There is nothing at the path or URI that was given."""
+
+    # OSError.__str__ prints errno and file name when it has them; the text here is the whole message.
+    __str__ = KerasGuardError.__str__
+
+
+class UsageError(KerasGuardError, ValueError):
+    """An argument can't be used as it was given."""
+
+
+class ModelNotLoggableError(KerasGuardError):
+    """The model in memory can't be logged; nothing was written."""
+
+
+class CodeCaptureError(ModelNotLoggableError):
+    """The source of a custom object can't be had or can't be packaged."""
+
+
+class PredictionMismatchError(KerasGuardError):
+    """The loaded model doesn't reproduce the predictions that were recorded when it was logged."""
+
+
+class LoadFailedError(KerasGuardError):
+    """Keras refused a model that had passed the check; carries the report of that check."""
+
+    def __init__(self, message: str, report: Report) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+class IncompatibleModelError(KerasGuardError):
+    """The check found that a model doesn't load here, or isn't safe to load.
+
+    Attributes:
+        report: the whole :class:`~mlflow_kerasguard.findings.Report`; it is also the error's text.
+    """
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(str(report))
+        self.report = report

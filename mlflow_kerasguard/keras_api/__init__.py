@@ -1,0 +1,108 @@
+"""What a Keras release offers: names and parameters, never the classes themselves.
+
+:class:`KerasApi` is the same whether it was read from an installed package, a wheel or a shipped
+history; only the lookup behind it differs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from mlflow_kerasguard.model import ObjectRef
+
+
+class Unknown(Exception):
+    """Something about the environment isn't known; the text says what.
+
+    A rule lets it pass; the engine turns it into an ``Undecided``.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassApi:
+    """What can be handed to a class through ``from_config``.
+
+    Attributes:
+        path: where it is defined, such as ``keras.src.layers.core.dense.Dense``.
+        bases: the paths of all its ancestors in this Keras, nearest first.
+        parameters: names that the constructor takes, through its bases.
+        required: those of them without a default.
+        dropped: config keys that ``from_config`` takes away or translates before constructing.
+        supplied: constructor arguments that ``from_config`` fills in itself.
+        accepts_any: unknown keys are swallowed without an error.
+        unknown: why the parameters couldn't be read; None where they could.
+    """
+
+    path: str
+    bases: tuple[str, ...] = ()
+    parameters: frozenset[str] = frozenset()
+    required: frozenset[str] = frozenset()
+    dropped: frozenset[str] = frozenset()
+    supplied: frozenset[str] = frozenset()
+    accepts_any: bool = False
+    unknown: str | None = None
+
+    def accepts(self, key: str) -> bool:
+        """Whether a config key gets through ``from_config`` and the constructor.
+
+        Raises:
+            Unknown: the constructor's chain couldn't be followed.
+        """
+        if key in self.parameters or key in self.dropped or self.accepts_any:
+            return True
+        if self.unknown:
+            raise Unknown(f"the parameters of `{self.path}` can't be read: {self.unknown}")
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionApi:
+    """A function that a configuration may name.
+
+    Attributes:
+        path: where it is defined.
+        exported_as: its canonical public name, the first that it is exported by; None where it is
+            not exported.
+        reachable: whether the loader finds it under the name that the file gives.
+    """
+
+    path: str
+    exported_as: str | None = None
+    reachable: bool = True
+
+
+class KerasApi(Protocol):
+    """One Keras release's API, as far as a saved model can touch it."""
+
+    @property
+    def package(self) -> str:
+        """``keras`` or ``tf_keras``."""
+
+    @property
+    def version(self) -> str:
+        """The release."""
+
+    @property
+    def takes_nested_endpoints(self) -> bool:
+        """Whether ``input_layers`` of a functional model may be a single endpoint, or nest."""
+
+    def find_class(self, ref: ObjectRef, *, legacy_hdf5: bool) -> ClassApi | None:
+        """The class that Keras would build for ``ref``, or None where it would find none.
+
+        Args:
+            ref: an object of kind class.
+            legacy_hdf5: the file goes through the HDF5 loader, which resolves without modules.
+        """
+
+    def find_function(self, ref: ObjectRef, *, legacy_hdf5: bool) -> FunctionApi | ClassApi | None:
+        """The function (or class given by name) that Keras would find for ``ref``, or None."""
+
+    def keys_rewritten(self, ref: ObjectRef, *, legacy_hdf5: bool) -> frozenset[str]:
+        """Config keys that the loader renames or drops before the class sees them."""
+
+    def refuses_lambdas(self, *, legacy_hdf5: bool) -> bool:
+        """Whether ``load_model`` with its defaults refuses a Python lambda."""
+
+    def imports_module(self, name: str) -> bool:
+        """Whether the loader imports a class's module by itself, given its top-level name."""

@@ -1,0 +1,189 @@
+"""What a constructor accepts, from its syntax tree.
+
+A constructor may name a parameter, pop it from ``**kwargs``, pass ``**kwargs`` on to its base, check
+it against a list, or swallow it without a word.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forward:
+    """A call that hands ``**kwargs`` (or the config) on.
+
+    Attributes:
+        base: dotted name of the class for ``Base.__init__(self, …)``; None for ``super()``.
+        keywords: parameters given explicitly; the same key in ``**kwargs`` would be a TypeError.
+        positional: how many are given by position.
+        passes_args: ``*args`` is handed on as well.
+    """
+
+    base: str | None = None
+    keywords: frozenset[str] = frozenset()
+    positional: int = 0
+    passes_args: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constructor:
+    """One ``__init__``, without its bases.
+
+    Attributes:
+        positional: names that can be given by position, in order, without ``self``.
+        parameters: every name that it declares.
+        required: those without a default.
+        takes_kwargs: whether it has ``**kwargs``.
+        popped: keys that it takes from ``**kwargs`` itself.
+        forwards: the calls that hand ``**kwargs`` on.
+        allowed: keys that it lets pass where it checks the rest; None where it doesn't check.
+        rejects_rest: it raises on what is left in ``**kwargs``.
+        unknown: why its use of ``**kwargs`` can't be followed.
+    """
+
+    positional: tuple[str, ...] = ()
+    parameters: frozenset[str] = frozenset()
+    required: frozenset[str] = frozenset()
+    takes_kwargs: bool = False
+    popped: frozenset[str] = frozenset()
+    forwards: tuple[Forward, ...] = ()
+    allowed: frozenset[str] | None = None
+    rejects_rest: bool = False
+    unknown: str | None = None
+
+
+def read_constructor(node: ast.FunctionDef) -> Constructor:
+    """Read an ``__init__``."""
+    arguments = node.args
+    positional = [*arguments.posonlyargs, *arguments.args][1:]
+    without_default = positional[: len(positional) - len(arguments.defaults)]
+    required = {arg.arg for arg in without_default}
+    required |= {
+        arg.arg for arg, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if default is None
+    }
+    constructor = Constructor(
+        positional=tuple(arg.arg for arg in positional),
+        parameters=frozenset(arg.arg for arg in [*positional, *arguments.kwonlyargs]),
+        required=frozenset(required),
+        takes_kwargs=arguments.kwarg is not None,
+    )
+    if arguments.kwarg is None:
+        return constructor
+    use = _KwargsUse(arguments.kwarg.arg)
+    for statement in node.body:
+        use.visit(statement)
+    return replace(
+        constructor,
+        popped=frozenset(use.popped),
+        forwards=tuple(use.forwards),
+        allowed=use.allowed,
+        rejects_rest=use.rejects_rest,
+        unknown=use.unknown,
+    )
+
+
+@dataclass
+class _KwargsUse(ast.NodeVisitor):
+    """Collects what a constructor does with its ``**kwargs``."""
+
+    kwargs: str
+    popped: set[str] = field(default_factory=set)
+    forwards: list[Forward] = field(default_factory=list)
+    allowed: frozenset[str] | None = None
+    rejects_rest: bool = False
+    unknown: str | None = None
+    _sets: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        names = _strings(node.value)
+        if names is not None:
+            self._sets.update({target.id: names for target in node.targets if isinstance(target, ast.Name)})
+        self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        function = node.func
+        if isinstance(function, ast.Attribute) and self._is_kwargs(function.value):
+            if function.attr in {"pop", "get"} and node.args:
+                self.popped |= names_of(node.args[0], self._sets)
+        elif any(keyword.arg is None and self._is_kwargs(keyword.value) for keyword in node.keywords):
+            self._forward(node)
+        elif node.args and self._is_kwargs(node.args[0]) and len(node.args) > 1:
+            # `generic_utils.validate_kwargs(kwargs, allowed_kwargs)`
+            allowed = self._set(node.args[1])
+            if allowed is not None:
+                self._allow(allowed)
+        self.generic_visit(node)
+
+    def visit_If(self, node: ast.If) -> None:
+        if self._is_kwargs(node.test) and _raises(node.body):
+            self.rejects_rest = True
+        self.generic_visit(node)
+
+    def visit_For(self, node: ast.For) -> None:
+        # `for kwarg in kwargs: if kwarg not in {…}: raise …`
+        over_kwargs = any(self._is_kwargs(child) for child in ast.walk(node.iter))
+        for child in ast.walk(node) if over_kwargs else ():
+            if isinstance(child, ast.If) and _raises(child.body) and isinstance(child.test, ast.Compare):
+                allowed = self._set(child.test.comparators[0])
+                if isinstance(child.test.ops[0], ast.NotIn) and allowed is not None:
+                    self._allow(allowed)
+        self.generic_visit(node)
+
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        if self._is_kwargs(node.value):
+            self.popped |= names_of(node.slice, self._sets)
+        self.generic_visit(node)
+
+    def _forward(self, node: ast.Call) -> None:
+        keywords = frozenset(keyword.arg for keyword in node.keywords if keyword.arg is not None)
+        positional = sum(not isinstance(argument, ast.Starred) for argument in node.args)
+        passes_args = positional < len(node.args)
+        function = node.func
+        if not (isinstance(function, ast.Attribute) and function.attr == "__init__"):
+            # Handed to something that isn't a base: a partial, a dict, another object.
+            self.unknown = f"`**{self.kwargs}` goes into `{ast.unparse(function)}`"
+        elif isinstance(function.value, ast.Call):
+            self.forwards.append(Forward(keywords=keywords, positional=positional, passes_args=passes_args))
+        else:
+            base = ast.unparse(function.value)
+            # The first argument is `self`.
+            self.forwards.append(
+                Forward(base=base, keywords=keywords, positional=positional - 1, passes_args=passes_args)
+            )
+
+    def _allow(self, allowed: frozenset[str]) -> None:
+        self.allowed = (self.allowed or frozenset()) | allowed
+        self.rejects_rest = True
+
+    def _set(self, node: ast.expr) -> frozenset[str] | None:
+        return self._sets.get(node.id) if isinstance(node, ast.Name) else _strings(node)
+
+    def _is_kwargs(self, node: ast.AST) -> bool:
+        return isinstance(node, ast.Name) and node.id == self.kwargs
+
+
+def _strings(node: ast.expr) -> frozenset[str] | None:
+    """The elements of a literal set, list, tuple or frozenset of strings."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"set", "frozenset"}:
+        return _strings(node.args[0]) if node.args else frozenset()
+    if isinstance(node, ast.Set | ast.List | ast.Tuple):
+        values = [element.value for element in node.elts if isinstance(element, ast.Constant)]
+        names = [value for value in values if isinstance(value, str)]
+        return frozenset(names) if names and len(names) == len(node.elts) else None
+    return None
+
+
+def names_of(node: ast.expr, sets: Mapping[str, frozenset[str]]) -> set[str]:
+    """The strings that an expression stands for: a literal, or a name bound to a set of them."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return {node.value}
+    if isinstance(node, ast.Name) and node.id in sets:
+        return set(sets[node.id])
+    return set()
+
+
+def _raises(body: list[ast.stmt]) -> bool:
+    return any(isinstance(statement, ast.Raise) for statement in body)

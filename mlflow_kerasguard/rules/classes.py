@@ -1,0 +1,91 @@
+"""KG2xx: classes and functions that the model names, and whether the target Keras has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mlflow_kerasguard.environment import Environment
+from mlflow_kerasguard.findings import Level, Mismatch
+from mlflow_kerasguard.keras_api import FunctionApi, Unknown
+from mlflow_kerasguard.model import Kind, ModelSpec
+from mlflow_kerasguard.rules.registry import rule
+from mlflow_kerasguard.rules.view import (
+    find_class,
+    is_legacy_hdf5,
+    keras_api,
+    keras_is_missing,
+    keras_package,
+    own_objects,
+)
+
+
+@rule(
+    "KG201",
+    Level.ERROR,
+    title="class is missing from the target Keras",
+    why="Keras resolves each class by module and name before it builds anything, so loading stops at the first one "
+    "that is gone, was renamed, or is a custom class whose code isn't there.",
+)
+def missing_class(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    if keras_is_missing(model, env):
+        return
+    api = keras_api(model, env)
+    for ref in own_objects(model, env, Kind.CLASS):
+        if find_class(api, ref, model) is None:
+            yield Mismatch(
+                where=ref.where,
+                expected=f"class `{ref.path}`",
+                found=f"`{api.package}` {api.version} has no such class",
+                fix=pin_saver(model, env),
+            )
+
+
+@rule(
+    "KG202",
+    Level.ERROR,
+    title="function is missing from the target Keras",
+    why="An activation, loss or metric that is given by name is looked up when the model is built or compiled; a name "
+    "that nothing answers to stops the load.",
+)
+def missing_function(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    if keras_is_missing(model, env):
+        return
+    api = keras_api(model, env)
+    for ref in own_objects(model, env, Kind.FUNCTION):
+        if api.find_function(ref, legacy_hdf5=is_legacy_hdf5(model)) is None:
+            yield Mismatch(
+                where=ref.where,
+                expected=f"function `{ref.class_name}`",
+                found=f"`{api.package}` {api.version} has none of that name",
+                fix=pin_saver(model, env),
+            )
+
+
+@rule(
+    "KG203",
+    Level.ERROR,
+    title="loss or metric is named by an alias that the HDF5 loader can't resolve",
+    why="Keras 3 turns a name in an HDF5 training configuration into the module of the function's canonical name and "
+    "looks the name up there; an alias such as `mse` is then often not found. Loading with `compile=False` avoids it.",
+)
+def alias_in_training_config(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    if keras_is_missing(model, env) or not is_legacy_hdf5(model):
+        return
+    api = keras_api(model, env)
+    for ref in own_objects(model, env, Kind.FUNCTION):
+        function = api.find_function(ref, legacy_hdf5=True)
+        if isinstance(function, FunctionApi) and not function.reachable:
+            yield Mismatch(
+                where=ref.where,
+                expected=f"`{ref.class_name}` to be a name of `{function.exported_as}`",
+                found=f"the HDF5 loader of `{api.package}` {api.version} doesn't find it by that name",
+                fix="load it with `compile=False`, or save it again as `.keras`",
+            )
+
+
+def pin_saver(model: ModelSpec, env: Environment) -> str | None:
+    """The fix that always works: the release that saved the file."""
+    if model.keras_version is None:
+        return None
+    package = keras_package(model, env).replace("_", "-")
+    return f"pip install '{package}=={model.keras_version}'"

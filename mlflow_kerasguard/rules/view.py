@@ -1,0 +1,75 @@
+"""How rules look at a model in an environment: which Keras takes it, which objects are its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from packaging.version import Version
+
+from mlflow_kerasguard.environment import Environment
+from mlflow_kerasguard.keras_api import ClassApi, KerasApi
+from mlflow_kerasguard.model import Kind, ModelSpec, ObjectRef
+
+#: Top-level modules whose classes Keras itself brings.
+KERAS_MODULES = frozenset({"keras", "tf_keras"})
+
+
+def keras_package(model: ModelSpec, env: Environment) -> str:
+    """The package that loads the model: the one that saved it where that is known."""
+    return model.keras_package or env.default_keras_package
+
+
+def keras_api(model: ModelSpec, env: Environment) -> KerasApi:
+    """The API that the model meets.
+
+    Raises:
+        Unknown: it isn't known; also where no Keras is installed, which is a finding of its own.
+    """
+    return env.read_keras_api(keras_package(model, env))
+
+
+def keras_is_missing(model: ModelSpec, env: Environment) -> bool:
+    """No Keras is there at all: one finding says so, and no other rule has anything to add."""
+    return env.complete and keras_package(model, env).replace("_", "-") not in env.distributions
+
+
+def major(version: str) -> int:
+    return Version(version).major
+
+
+def is_legacy_hdf5(model: ModelSpec) -> bool:
+    """The file goes through the HDF5 loader, which resolves layers by class name alone."""
+    return model.format == "h5"
+
+
+def is_keras_own(ref: ObjectRef) -> bool:
+    """Whether the file names the object as one of Keras's.
+
+    A name registered by ``register_keras_serializable`` holds a ``>``; legacy HDF5 writes it into
+    the class name. Where the file has no module, only the name can tell.
+    """
+    if ">" in ref.class_name or (ref.registered_name is not None and ">" in ref.registered_name):
+        return False
+    if ref.module is None:
+        return not ref.has_module
+    return ref.top_level_module in KERAS_MODULES or ref.module == "builtins"
+
+
+def comes_with_code(ref: ObjectRef, model: ModelSpec, env: Environment) -> bool:
+    """Whether custom code for the object travels with the model, or the process has registered it."""
+    names = {ref.class_name, ref.registered_name, ref.class_name.rsplit(">", 1)[-1]}
+    provided = model.origin.provided_objects | env.registered_objects
+    return bool(names & provided)
+
+
+def own_objects(model: ModelSpec, env: Environment, kind: Kind) -> Iterator[ObjectRef]:
+    """Keras's own objects of a kind, without those that custom code replaces or interprets."""
+    for ref in model.objects:
+        if ref.kind is kind and is_keras_own(ref) and not comes_with_code(ref, model, env):
+            if kind is Kind.FUNCTION and ref.parent is not None and not is_keras_own(model.objects[ref.parent]):
+                continue  # A custom class makes of its own strings what it likes.
+            yield ref
+
+
+def find_class(api: KerasApi, ref: ObjectRef, model: ModelSpec) -> ClassApi | None:
+    return api.find_class(ref, legacy_hdf5=is_legacy_hdf5(model))

@@ -1,0 +1,128 @@
+"""KG3xx: configuration keys and values."""
+
+from __future__ import annotations
+
+from mlflow_kerasguard.keras_api import ClassApi
+from mlflow_kerasguard.model import Kind, ObjectRef
+from tests.builders import Case, environment, model, ref
+
+NO_KERAS = environment(packages={})
+DENSE = ClassApi(
+    path="keras.src.layers.core.dense.Dense",
+    parameters=frozenset({"units", "name"}),
+    required=frozenset({"units"}),
+    dropped=frozenset({"legacy"}),
+)
+HAS_DENSE = environment(classes={"keras.layers.Dense": DENSE, "keras.Sequential": "name"})
+OPAQUE = environment(
+    classes={"keras.layers.Dense": ClassApi(path="x.Dense", unknown="its base `y` isn't part of Keras")}
+)
+QUANTIZED = ref("keras.layers.Dense", config={"units": 3, "quantization_config": None})
+LAMBDA = ObjectRef(
+    kind=Kind.LAMBDA, class_name="__lambda__", where='layers["lambda"].function', role="function", parent=1
+)
+WITH_LAMBDA = model(ref("keras.layers.Lambda"), LAMBDA)
+
+
+def graph(inputs, outputs):
+    config = {"input_layers": inputs, "output_layers": outputs}
+    return model(ref("keras.Functional", config=config, where="model", parent=None))
+
+
+FLAT_ONLY = environment(keras={"takes_nested_endpoints": False})
+
+CASES = [
+    Case(
+        code="KG301",
+        name="new-key",
+        model=model(QUANTIZED),
+        environment=HAS_DENSE,
+        fires=True,
+        found="`quantization_config`",
+    ),
+    Case(
+        code="KG301",
+        name="known-and-dropped-keys",
+        model=model(ref(config={"units": 3, "legacy": 1})),
+        environment=HAS_DENSE,
+        fires=False,
+    ),
+    Case(
+        code="KG301",
+        name="rewritten-by-the-hdf5-loader",
+        model=model(ref("Dense", config={"units": 3, "batch_input_shape": [None, 3]}), format="h5"),
+        environment=environment(
+            classes={"keras.layers.Dense": DENSE, "keras.Sequential": "name"},
+            keras={"rewritten": frozenset({"batch_input_shape"})},
+        ),
+        fires=False,
+    ),
+    Case(code="KG301", name="custom-class", model=model(ref("shop.Scale", config={"x": 1})), fires=False),
+    Case(code="KG301", name="no-keras", model=model(QUANTIZED), environment=NO_KERAS, fires=False),
+    Case(
+        code="KG301",
+        name="constructor-cant-be-read",
+        model=model(QUANTIZED),
+        environment=OPAQUE,
+        fires=False,
+        unknown="its base `y` isn't part of Keras",
+    ),
+    Case(
+        code="KG302",
+        name="missing",
+        model=model(ref(config={})),
+        environment=HAS_DENSE,
+        fires=True,
+        found="without `units`",
+    ),
+    Case(code="KG302", name="given", model=model(ref(config={"units": 3})), environment=HAS_DENSE, fires=False),
+    Case(code="KG302", name="class-is-gone", model=model(ref("keras.layers.Gone")), environment=HAS_DENSE, fires=False),
+    Case(code="KG302", name="no-keras", model=model(ref(config={})), environment=NO_KERAS, fires=False),
+    Case(code="KG303", name="refused", model=WITH_LAMBDA, fires=True, found="refuses lambdas"),
+    Case(
+        code="KG303",
+        name="no-safe-mode",
+        model=WITH_LAMBDA,
+        environment=environment(keras={"refuses": False}),
+        fires=False,
+    ),
+    Case(
+        code="KG303",
+        name="trusted",
+        model=model(ref("keras.layers.Lambda"), LAMBDA, trusted=frozenset({"keras.layers.Lambda"})),
+        fires=False,
+    ),
+    Case(
+        code="KG304",
+        name="single-endpoint",
+        model=graph(["input", 0, 0], [["dense", 0, 0]]),
+        environment=FLAT_ONLY,
+        fires=True,
+        where="model.input_layers",
+    ),
+    Case(
+        code="KG304",
+        name="nested",
+        model=graph([["input", 0, 0]], {"a": [["dense", 0, 0]]}),
+        environment=FLAT_ONLY,
+        fires=True,
+        where="model.output_layers",
+    ),
+    Case(
+        code="KG304",
+        name="flat",
+        model=graph([["input", 0, 0]], {"a": ["dense", 0, 0]}),
+        environment=FLAT_ONLY,
+        fires=False,
+    ),
+    Case(code="KG304", name="newer-keras", model=graph(["input", 0, 0], ["dense", 0, 0]), fires=False),
+]
+
+
+def test_long_values_are_shortened_in_messages():
+    from mlflow_kerasguard.engine import check_model
+
+    long = ref(config={"units": 3, "vocabulary": ["word"] * 100})
+    [finding] = [item for item in check_model(model(long), HAS_DENSE).errors if item.code == "KG301"]
+    assert "…" in finding.expected
+    assert len(finding.expected) < 100
