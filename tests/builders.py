@@ -133,9 +133,13 @@ class FakeKerasApi:
     refuses: bool = True
     imported: frozenset[str] = frozenset({"keras"})
     rewritten: frozenset[str] = frozenset()
+    replaced: frozenset[str] = frozenset()
 
     def keys_rewritten(self, ref: ObjectRef, *, legacy_hdf5: bool) -> frozenset[str]:
         return self.rewritten if legacy_hdf5 else frozenset()
+
+    def replaces_string(self, ref: ObjectRef, value: str, *, legacy_hdf5: bool) -> bool:
+        return legacy_hdf5 and value in self.replaced
 
     def refuses_lambdas(self, *, legacy_hdf5: bool) -> bool:
         return self.refuses

@@ -83,6 +83,6 @@ class Environment:
         names = ("keras", "tf-keras", "tensorflow", "tensorflow-cpu", "jax", "torch")
         parts = [f"Python {self.python}"] if self.python else []
         parts += [f"{n} {self.distributions[n].version}" for n in names if n in self.distributions]
-        if self.complete and not {"keras", "tf-keras"} & set(self.distributions):
+        if self.complete and not any(name in self.distributions for name in ("keras", "tf-keras")):
             parts.append("no Keras")
         return f"{self.source} ({', '.join(parts)})" if parts else self.source

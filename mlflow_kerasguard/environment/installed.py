@@ -67,9 +67,9 @@ class _Distributions(Mapping[str, Distribution]):
         return found
 
     def __iter__(self) -> Iterator[str]:
-        names = (found.metadata["Name"] for found in MetadataPathFinder.find_distributions(_context(None, self._path)))
+        everything = MetadataPathFinder.find_distributions(_context(None, self._path))
         # The first one on the path is the one that is imported.
-        return iter(dict.fromkeys(canonicalize_name(name) for name in names if name))
+        return iter(dict.fromkeys(_distribution(found).name for found in everything))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -31,6 +31,7 @@ class ClassApi:
         dropped: config keys that ``from_config`` takes away or translates before constructing.
         supplied: constructor arguments that ``from_config`` fills in itself.
         accepts_any: unknown keys are swallowed without an error.
+        keeps_assets: it has state beyond its weights (a vocabulary), which ``save_assets`` writes.
         unknown: why the parameters couldn't be read; None where they could.
     """
 
@@ -41,6 +42,7 @@ class ClassApi:
     dropped: frozenset[str] = frozenset()
     supplied: frozenset[str] = frozenset()
     accepts_any: bool = False
+    keeps_assets: bool = False
     unknown: str | None = None
 
     def accepts(self, key: str) -> bool:
@@ -100,6 +102,9 @@ class KerasApi(Protocol):
 
     def keys_rewritten(self, ref: ObjectRef, *, legacy_hdf5: bool) -> frozenset[str]:
         """Config keys that the loader renames or drops before the class sees them."""
+
+    def replaces_string(self, ref: ObjectRef, value: str, *, legacy_hdf5: bool) -> bool:
+        """Whether the loader takes a plain string in a layer's config for the name of a function."""
 
     def refuses_lambdas(self, *, legacy_hdf5: bool) -> bool:
         """Whether ``load_model`` with its defaults refuses a Python lambda."""

@@ -56,6 +56,7 @@ class ClassReader:
             dropped=dropped,
             supplied=supplied,
             accepts_any=accepts_any,
+            keeps_assets=any(_defines(item, "save_assets") for item in order),
             unknown=accepted.unknown,
         )
 
@@ -138,3 +139,8 @@ class ClassReader:
             node = definition.class_outline and definition.class_outline.method("from_config")
             self._from_configs[definition.path] = read_from_config(node) if node else None
         return self._from_configs[definition.path]
+
+
+def _defines(item: Definition | str, method: str) -> bool:
+    outline = item.class_outline if isinstance(item, Definition) else None
+    return outline is not None and outline.method(method) is not None

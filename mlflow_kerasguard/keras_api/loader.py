@@ -20,6 +20,8 @@ class LoaderFacts:
         hdf5_safe_mode: lambdas in a legacy HDF5 file are refused by default.
         hdf5_rewritten: layer keys that the legacy HDF5 path of Keras 3 renames or drops.
         hdf5_lambda_dropped: the same for Lambda layers only.
+        hdf5_replaces_strings: the legacy HDF5 path takes a string in a layer's config for a function
+            where ``keras.layers`` has one of that name.
         nested_endpoints: a functional model's ``input_layers`` and ``output_layers`` may be a single
             endpoint or nest; else they have to be a list or dict of endpoints.
     """
@@ -30,6 +32,7 @@ class LoaderFacts:
     hdf5_safe_mode: bool = False
     hdf5_rewritten: frozenset[str] = frozenset()
     hdf5_lambda_dropped: frozenset[str] = frozenset()
+    hdf5_replaces_strings: bool = False
     nested_endpoints: bool = True
 
 
@@ -39,6 +42,7 @@ def read_loader(tree: SourceTree) -> LoaderFacts:
     lambda_layer = _text(tree, "layers.core.lambda_layer", "layers.core")
     hdf5 = _text(tree, "legacy.saving.legacy_h5_format")
     legacy = _text(tree, "legacy.saving.saving_utils")
+    replacing = _text(tree, "legacy.saving.serialization")
     functional = _text(tree, "models.functional", "engine.functional")
     importable = re.search(r"if package in \{([^}]*)\}", serialization)
     return LoaderFacts(
@@ -48,6 +52,7 @@ def read_loader(tree: SourceTree) -> LoaderFacts:
         hdf5_safe_mode="SafeModeScope(" in hdf5,
         hdf5_rewritten=frozenset(re.findall(r'config\["config"\]\.pop\(\s*"(\w+)"', legacy)),
         hdf5_lambda_dropped=_strings(_tuple(legacy, "LAMBDA_DEP_ARGS")),
+        hdf5_replaces_strings=bool(re.search(r"\(\s*item, custom_objects, module_objects", replacing)),
         nested_endpoints="get_tensor(*tensors)" in functional or "nest." in functional,
     )
 

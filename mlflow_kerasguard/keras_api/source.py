@@ -66,6 +66,7 @@ class SourceKerasApi:
         self.tree = SourceTree(package, files)
         self._reader = ClassReader(self.tree)
         self._classes: dict[str, ClassApi] = {}
+        self._found: dict[tuple[object, ...], ClassApi | None] = {}
         self._tables: dict[str, dict[str, Definition] | None] = {}
 
     @cached_property
@@ -83,8 +84,12 @@ class SourceKerasApi:
         return tuple(root for root in candidates if self.tree.module(root))
 
     def find_class(self, ref: ObjectRef, *, legacy_hdf5: bool) -> ClassApi | None:
-        definition = self._locate(ref, legacy_hdf5=legacy_hdf5)
-        return self._class_api(definition) if definition is not None else None
+        # A model names a few classes many times over.
+        key = (ref.module, ref.class_name, ref.role, ref.section, ref.has_module, legacy_hdf5, _is_legacy(ref.config))
+        if key not in self._found:
+            definition = self._locate(ref, legacy_hdf5=legacy_hdf5)
+            self._found[key] = self._class_api(definition) if definition is not None else None
+        return self._found[key]
 
     def find_function(self, ref: ObjectRef, *, legacy_hdf5: bool) -> FunctionApi | ClassApi | None:
         definition = self._locate_function(ref)
@@ -115,6 +120,12 @@ class SourceKerasApi:
             return frozenset()
         facts = self.loader
         return facts.hdf5_rewritten | (facts.hdf5_lambda_dropped if ref.class_name == "Lambda" else frozenset())
+
+    def replaces_string(self, ref: ObjectRef, value: str, *, legacy_hdf5: bool) -> bool:
+        if not legacy_hdf5 or not self.loader.hdf5_replaces_strings or ref.has_module or ref.role not in _LAYER_ROLES:
+            return False
+        found = self.tree.resolve("keras.src.layers", value) if value.isidentifier() else None
+        return found is not None and found.is_function
 
     def refuses_lambdas(self, *, legacy_hdf5: bool) -> bool:
         return self.loader.hdf5_safe_mode if legacy_hdf5 else self.loader.zip_safe_mode
@@ -229,8 +240,7 @@ class SourceKerasApi:
         if outline is None:
             return None
         targets = _table_entries(outline.text, name.lower())
-        legacy = bool(config) and bool(config.get("is_legacy_optimizer", True))
-        names = [targets[-1] if legacy else targets[0]] if targets else []
+        names = [targets[-1] if _is_legacy(config) else targets[0]] if targets else []
         names += [imported for imported in outline.imports if imported.lower() == name.lower()]
         found = (self.tree.resolve(outline.name, imported) for imported in names)
         return next((item for item in found if item is not None and item.class_outline), None)
@@ -260,6 +270,11 @@ class SourceKerasApi:
                 found = (self.tree.resolve(name, part) for part in names)
                 return tuple(item.module.name for item in found if item is not None and item.name is None)
         return ()
+
+
+def _is_legacy(config: Mapping[str, Json]) -> bool:
+    """Whether Keras 2.11 to 2.15 take an optimizer's config for a legacy one's."""
+    return bool(config) and bool(config.get("is_legacy_optimizer", True))
 
 
 def _is_registered(definition: Definition) -> bool:

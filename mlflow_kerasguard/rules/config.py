@@ -121,6 +121,28 @@ def unreadable_endpoints(model: ModelSpec, env: Environment) -> Iterator[Mismatc
                 )
 
 
+@rule(
+    "KG305",
+    Level.ERROR,
+    title="config value is taken for the name of a function",
+    why="The HDF5 loader of Keras 3 replaces any string in a layer's configuration by the function of that name in "
+    "`keras.layers`, such as `dot` or `add`; the layer then gets a function where it wants the word.",
+)
+def string_taken_for_function(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    if keras_is_missing(model, env) or not is_legacy_hdf5(model):
+        return
+    api = keras_api(model, env)
+    for ref in own_objects(model, env, Kind.CLASS):
+        for key, value in ref.config.items():
+            if key != "name" and isinstance(value, str) and api.replaces_string(ref, value, legacy_hdf5=True):
+                yield Mismatch(
+                    where=ref.where,
+                    expected=f"`{ref.class_name}` to get `{key}={value!r}`",
+                    found=f"the HDF5 loader of `{api.package}` {api.version} hands it the function `keras.layers.{value}`",
+                    fix="save the model again as `.keras`, in the environment that has it in memory",
+                )
+
+
 def _is_flat(endpoints: object) -> bool:
     """Whether every item is an endpoint: ``[layer name, node index, tensor index]``."""
     items = endpoints.values() if isinstance(endpoints, dict) else endpoints

@@ -57,6 +57,8 @@ def is_keras_own(ref: ObjectRef) -> bool:
 
 def comes_with_code(ref: ObjectRef, model: ModelSpec, env: Environment) -> bool:
     """Whether custom code for the object travels with the model, or the process has registered it."""
+    if not model.origin.provided_objects and not env.registered_objects:
+        return False
     names = {ref.class_name, ref.registered_name, ref.class_name.rsplit(">", 1)[-1]}
     provided = model.origin.provided_objects | env.registered_objects
     return bool(names & provided)

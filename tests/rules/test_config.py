@@ -31,6 +31,8 @@ def graph(inputs, outputs):
 
 FLAT_ONLY = environment(keras={"takes_nested_endpoints": False})
 
+REPLACING = environment(keras={"replaced": frozenset({"dot"})})
+
 CASES = [
     Case(
         code="KG301",
@@ -115,6 +117,22 @@ CASES = [
         environment=FLAT_ONLY,
         fires=False,
     ),
+    Case(
+        code="KG305",
+        name="word-that-is-a-function",
+        model=model(ref("Dense", config={"mode": "dot", "name": "dot"}), format="h5"),
+        environment=REPLACING,
+        fires=True,
+        found="`keras.layers.dot`",
+    ),
+    Case(
+        code="KG305",
+        name="names-and-other-words",
+        model=model(ref("Dense", config={"mode": "concat", "name": "dot", "units": 3}), format="h5"),
+        environment=REPLACING,
+        fires=False,
+    ),
+    Case(code="KG305", name="zip", model=model(ref(config={"mode": "dot"})), environment=REPLACING, fires=False),
     Case(code="KG304", name="newer-keras", model=graph(["input", 0, 0], ["dense", 0, 0]), fires=False),
 ]
 
