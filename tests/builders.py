@@ -134,6 +134,10 @@ class FakeKerasApi:
     imported: frozenset[str] = frozenset({"keras"})
     rewritten: frozenset[str] = frozenset()
     replaced: frozenset[str] = frozenset()
+    operations: frozenset[str] = frozenset()
+
+    def has_operation(self, name: str) -> bool:
+        return name in self.operations
 
     def keys_rewritten(self, ref: ObjectRef, *, legacy_hdf5: bool) -> frozenset[str]:
         return self.rewritten if legacy_hdf5 else frozenset()

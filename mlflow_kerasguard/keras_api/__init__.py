@@ -100,6 +100,9 @@ class KerasApi(Protocol):
     def find_function(self, ref: ObjectRef, *, legacy_hdf5: bool) -> FunctionApi | ClassApi | None:
         """The function (or class given by name) that Keras would find for ``ref``, or None."""
 
+    def has_operation(self, name: str) -> bool:
+        """Whether ``keras.ops`` has an operation whose class is called so."""
+
     def keys_rewritten(self, ref: ObjectRef, *, legacy_hdf5: bool) -> frozenset[str]:
         """Config keys that the loader renames or drops before the class sees them."""
 

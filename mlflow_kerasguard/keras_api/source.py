@@ -1,54 +1,22 @@
 """A Keras release's API, read statically from its source files.
 
-Only the modules that a model names are read, and of them only the pieces that matter. The lookups
-follow Keras's own: ``_retrieve_class_or_fn`` of ``saving/serialization_lib.py`` for the `.keras`
-format, the ``ALL_OBJECTS`` of ``layers/serialization.py`` (Keras 2) or the namespace of
-``keras.src.layers`` (Keras 3) for legacy HDF5.
+Only the modules that a model names are read, and of them only the pieces that matter.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from functools import cached_property
 
 from mlflow_kerasguard.keras_api import ClassApi, FunctionApi
 from mlflow_kerasguard.keras_api.chain import ClassReader
 from mlflow_kerasguard.keras_api.loader import LoaderFacts, read_loader
-from mlflow_kerasguard.keras_api.tables import get_uses_table, read_table
+from mlflow_kerasguard.keras_api.lookup import LAYER_ROLES, Lookup, is_legacy_optimizer
 from mlflow_kerasguard.keras_api.tree import Definition, Files, SourceTree
-from mlflow_kerasguard.model import Json, ObjectRef, Section
+from mlflow_kerasguard.model import ObjectRef, Section
 
-#: Where a release keeps the modules behind its public names, most specific first.
-_PUBLIC_ROOTS = ("{package}.api._v2.keras", "{package}.api", "{package}")
-
-#: Namespaces whose objects Keras looks up by class name alone, whatever the file says of a module:
-#: the parent's constructor hands them to ``initializers.get`` and its like.
-_BY_CLASS_NAME = ("initializers", "regularizers", "constraints", "activations", "losses", "metrics", "optimizers")
-
-#: Last word of a key → the namespace in which its object is looked up by class name alone.
-_ROLE_NAMESPACES = {
-    "activation": "activations",
-    "initializer": "initializers",
-    "regularizer": "regularizers",
-    "constraint": "constraints",
-    "dtype": "dtype_policies",
-}
-
-#: Keys under which a layer or model itself stands; the model has none.
-_LAYER_ROLES = frozenset({"", "layers"})
-
-#: The same for the keys of a training configuration.
-_COMPILE_NAMESPACES = {
-    "loss": "losses",
-    "metrics": "metrics",
-    "weighted_metrics": "metrics",
-    "optimizer": "optimizers",
-    "optimizer_config": "optimizers",
-}
-
-#: ``BUILTIN_MODULES`` of ``serialization_lib.py``: where functions of module ``builtins`` are sought.
-_BUILTIN_NAMESPACES = ("activations", "constraints", "initializers", "losses", "metrics", "optimizers", "regularizers")
+#: The modules below ``keras.src.ops`` that define operations.
+_OPERATION_MODULES = ("numpy", "math", "nn", "core", "linalg", "image", "einops")
 
 
 class SourceKerasApi:
@@ -64,35 +32,35 @@ class SourceKerasApi:
         self.package = package
         self.version = version
         self.tree = SourceTree(package, files)
+        self.is_keras_3 = package == "keras" and not version.startswith(("2.", "1."))
+        self._lookup = Lookup(self.tree, is_keras_3=self.is_keras_3)
         self._reader = ClassReader(self.tree)
         self._classes: dict[str, ClassApi] = {}
         self._found: dict[tuple[object, ...], ClassApi | None] = {}
-        self._tables: dict[str, dict[str, Definition] | None] = {}
 
     @cached_property
     def loader(self) -> LoaderFacts:
         """How this release's loader behaves."""
         return read_loader(self.tree)
 
-    @cached_property
-    def is_keras_3(self) -> bool:
-        return self.package == "keras" and not self.version.startswith(("2.", "1."))
-
-    @cached_property
-    def _roots(self) -> tuple[str, ...]:
-        candidates = [root.format(package=self.package) for root in _PUBLIC_ROOTS]
-        return tuple(root for root in candidates if self.tree.module(root))
-
     def find_class(self, ref: ObjectRef, *, legacy_hdf5: bool) -> ClassApi | None:
         # A model names a few classes many times over.
-        key = (ref.module, ref.class_name, ref.role, ref.section, ref.has_module, legacy_hdf5, _is_legacy(ref.config))
+        key = (
+            ref.module,
+            ref.class_name,
+            ref.role,
+            ref.section,
+            ref.has_module,
+            legacy_hdf5,
+            is_legacy_optimizer(ref.config),
+        )
         if key not in self._found:
-            definition = self._locate(ref, legacy_hdf5=legacy_hdf5)
+            definition = self._lookup.find_class(ref, legacy_hdf5=legacy_hdf5)
             self._found[key] = self._class_api(definition) if definition is not None else None
         return self._found[key]
 
     def find_function(self, ref: ObjectRef, *, legacy_hdf5: bool) -> FunctionApi | ClassApi | None:
-        definition = self._locate_function(ref)
+        definition = self._lookup.find_function(ref)
         if definition is None:
             return None
         if not definition.is_function:
@@ -113,16 +81,20 @@ class SourceKerasApi:
         module, _, name = (exported_as or "").rpartition(".")
         if name == ref.class_name:
             return True
-        return not self.loader.canonical_names_only and self._public(module, ref.class_name) is not None
+        return not self.loader.canonical_names_only and self._lookup.public(module, ref.class_name) is not None
+
+    def has_operation(self, name: str) -> bool:
+        modules = (self.tree.module(f"keras.src.ops.{module}") for module in _OPERATION_MODULES)
+        return self.is_keras_3 and any(module is not None and module.has_class(name) for module in modules)
 
     def keys_rewritten(self, ref: ObjectRef, *, legacy_hdf5: bool) -> frozenset[str]:
-        if not legacy_hdf5 or ref.has_module or ref.role not in _LAYER_ROLES:
+        if not legacy_hdf5 or ref.has_module or ref.role not in LAYER_ROLES:
             return frozenset()
         facts = self.loader
         return facts.hdf5_rewritten | (facts.hdf5_lambda_dropped if ref.class_name == "Lambda" else frozenset())
 
     def replaces_string(self, ref: ObjectRef, value: str, *, legacy_hdf5: bool) -> bool:
-        if not legacy_hdf5 or not self.loader.hdf5_replaces_strings or ref.has_module or ref.role not in _LAYER_ROLES:
+        if not legacy_hdf5 or not self.loader.hdf5_replaces_strings or ref.has_module or ref.role not in LAYER_ROLES:
             return False
         found = self.tree.resolve("keras.src.layers", value) if value.isidentifier() else None
         return found is not None and found.is_function
@@ -144,154 +116,8 @@ class SourceKerasApi:
             self._classes[definition.path] = self._reader.read(definition)
         return self._classes[definition.path]
 
-    def _locate(self, ref: ObjectRef, *, legacy_hdf5: bool) -> Definition | None:
-        namespace = _ROLE_NAMESPACES.get(ref.role.rsplit("_", 1)[-1])
-        if namespace is not None:
-            table = self._table(namespace)
-            if table is not None:
-                return table.get(ref.class_name)
-            found = self._public(f"keras.{namespace}", ref.class_name) or self._implementation(
-                namespace, ref.class_name
-            )
-            if found is not None:
-                return found
-        if ref.module is not None:
-            return self._by_path(ref.module, ref.class_name)
-        if ref.section is Section.COMPILE:
-            return self._by_compile_role(ref)
-        if legacy_hdf5 and self.is_keras_3 and ref.role not in _LAYER_ROLES:
-            return None  # What a layer holds goes through `deserialize_keras_object`, which needs a module.
-        return self._layer_by_name(ref.class_name)
-
-    def _table(self, namespace: str) -> dict[str, Definition] | None:
-        """Keras 3's table for a namespace, where its ``get`` uses it."""
-        if namespace not in self._tables:
-            uses = self.is_keras_3 and get_uses_table(self.tree, namespace)
-            self._tables[namespace] = read_table(self.tree, namespace) if uses else None
-        return self._tables[namespace]
-
-    def _by_compile_role(self, ref: ObjectRef) -> Definition | None:
-        """An object of a training configuration: by class name, or by the name that it gave itself.
-
-        The second is `_resolve_compile_arguments_compat` of Keras 3.
-        """
-        namespace = _COMPILE_NAMESPACES.get(ref.role)
-        if namespace is None:
-            return None
-        _, _, short = ref.class_name.rpartition(">")
-        by_name = self._optimizer(short, ref.config) if namespace == "optimizers" else None
-        found = by_name or self._implementation(namespace, short)
-        if short != ref.class_name and found is not None and not self.is_keras_3 and not _is_registered(found):
-            return None
-        return found
-
-    def _locate_function(self, ref: ObjectRef) -> Definition | None:
-        if ref.module in {None, "builtins"}:
-            names = (self._public(f"keras.{namespace}", ref.class_name) for namespace in _BUILTIN_NAMESPACES)
-            return next((found for found in names if found), None)
-        assert ref.module is not None
-        namespace = ref.module.rsplit(".", 1)[-1]
-        if ref.module == f"keras.{namespace}" and namespace in _BY_CLASS_NAME:
-            by_name = self._optimizer(ref.class_name, {}) if namespace == "optimizers" else None
-            found = by_name or self._implementation(namespace, ref.class_name)
-            if found is not None:
-                return found
-        return self._by_path(ref.module, ref.class_name)
-
-    def _by_path(self, module: str, name: str) -> Definition | None:
-        """By module and name, as ``get_symbol_from_name`` and then ``import_module`` find it."""
-        found = self._public(module, name)
-        return found if found is not None else self.tree.resolve(module, name)
-
-    def _public(self, module: str, name: str) -> Definition | None:
-        """A public name: ``keras.layers`` means the same in ``keras`` and ``tf_keras``."""
-        first, _, rest = module.partition(".")
-        if first not in {"keras", self.package}:
-            return None
-        for root in self._roots:
-            found = self.tree.resolve(f"{root}.{rest}" if rest else root, name)
-            if found is not None and found.name is not None:
-                return found
-        return None
-
-    def _implementation(self, namespace: str, name: str) -> Definition | None:
-        """By class name in the package that implements a namespace (its ``ALL_OBJECTS``)."""
-        if namespace == "dtype_policies" and not self.is_keras_3:
-            namespace = "mixed_precision.policy"
-        for module in (f"{self.package}.src.{namespace}", f"{self.package}.{namespace}"):
-            outline = self.tree.module(module)
-            if outline is None:
-                continue
-            found = self.tree.resolve(module, name)
-            if found is not None and found.name is not None:
-                return found
-            target = next(iter(_table_entries(outline.text, name)), _camel_case(name))
-            found = self.tree.resolve(module, target)
-            if found is not None and found.name is not None:
-                return found
-        return None
-
-    def _optimizer(self, name: str, config: Mapping[str, Json]) -> Definition | None:
-        """An optimizer by its name, whatever the case, as ``optimizers.deserialize`` finds it.
-
-        Keras 2.11 to 2.15 have two tables, and a config that doesn't say otherwise means the legacy one.
-        """
-        outline = self.tree.module(f"{self.package}.src.optimizers") or self.tree.module(f"{self.package}.optimizers")
-        if outline is None:
-            return None
-        targets = _table_entries(outline.text, name.lower())
-        names = [targets[-1] if _is_legacy(config) else targets[0]] if targets else []
-        names += [imported for imported in outline.imports if imported.lower() == name.lower()]
-        found = (self.tree.resolve(outline.name, imported) for imported in names)
-        return next((item for item in found if item is not None and item.class_outline), None)
-
-    def _layer_by_name(self, name: str) -> Definition | None:
-        """A layer or model as the legacy HDF5 loader finds it: by class name alone."""
-        for module in self._legacy_modules:
-            found = self.tree.resolve(module, name)
-            if found is not None and found.class_outline is not None:
-                return found
-        return self._public("keras.layers", name) if not self.is_keras_3 else None
-
-    @cached_property
-    def _legacy_modules(self) -> tuple[str, ...]:
-        if self.is_keras_3:
-            return ("keras.src.layers", "keras.src.models")
-        return (*self._keras_2_modules, f"{self.package}.src.models", f"{self.package}.models")
-
-    @cached_property
-    def _keras_2_modules(self) -> tuple[str, ...]:
-        """The modules whose layers Keras 2 puts into ``ALL_OBJECTS``, later ones first."""
-        for name in (f"{self.package}.src.layers.serialization", f"{self.package}.layers.serialization"):
-            outline = self.tree.module(name)
-            if outline is not None:
-                tables = re.findall(r"^ALL_(?:V2_)?MODULES = \(([^)]*)\)", outline.text, re.MULTILINE)
-                names = [part.strip() for table in reversed(tables) for part in table.split(",") if part.strip()]
-                found = (self.tree.resolve(name, part) for part in names)
-                return tuple(item.module.name for item in found if item is not None and item.name is None)
-        return ()
-
-
-def _is_legacy(config: Mapping[str, Json]) -> bool:
-    """Whether Keras 2.11 to 2.15 take an optimizer's config for a legacy one's."""
-    return bool(config) and bool(config.get("is_legacy_optimizer", True))
-
-
-def _is_registered(definition: Definition) -> bool:
-    """Whether the class is put under ``Custom>Name`` by Keras itself, as optimizers of 2.11 and later."""
-    return "register_keras_serializable" in definition.module.decorators(str(definition.name))
-
 
 def _exported_as(definition: Definition) -> str | None:
     """The first name in the ``keras_export`` decorator."""
     match = re.search(r"keras_export\(\s*\[?\s*\"([\w.]+)\"", definition.module.decorators(str(definition.name)))
     return match[1] if match else None
-
-
-def _table_entries(text: str, name: str) -> list[str]:
-    """What a key of a module's tables of objects stands for: ``"zero": Zeros``."""
-    return re.findall(rf"^\s+[\"']{re.escape(name)}[\"']: ([\w.]+),", text, re.MULTILINE)
-
-
-def _camel_case(name: str) -> str:
-    return "".join(part.capitalize() for part in name.split("_"))

@@ -83,6 +83,30 @@ def alias_in_training_config(model: ModelSpec, env: Environment) -> Iterator[Mis
             )
 
 
+@rule(
+    "KG204",
+    Level.ERROR,
+    title="operation is taken for the layer of the same name",
+    why="HDF5 holds class names without modules, so an operation of a functional graph, such as the `Multiply` behind "
+    "`x * 2.0`, comes back as the layer `Multiply`, which is called in another way.",
+)
+def operation_taken_for_layer(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    if keras_is_missing(model, env) or not is_legacy_hdf5(model):
+        return
+    api = keras_api(model, env)
+    for ref in own_objects(model, env, Kind.CLASS):
+        # Every layer's config says whether it is trainable and of what type; an operation's doesn't.
+        if ref.role != "layers" or ref.has_module or {"trainable", "dtype"} & set(ref.config):
+            continue
+        if api.has_operation(ref.class_name) and find_class(api, ref, model) is not None:
+            yield Mismatch(
+                where=ref.where,
+                expected=f"the operation `{ref.class_name}`",
+                found=f"the HDF5 loader of `{api.package}` {api.version} builds `keras.layers.{ref.class_name}`",
+                fix="save the model again as `.keras`, in the environment that has it in memory",
+            )
+
+
 def pin_saver(model: ModelSpec, env: Environment) -> str | None:
     """The fix that always works: the release that saved the file."""
     if model.keras_version is None:

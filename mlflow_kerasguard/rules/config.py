@@ -138,7 +138,8 @@ def string_taken_for_function(model: ModelSpec, env: Environment) -> Iterator[Mi
                 yield Mismatch(
                     where=ref.where,
                     expected=f"`{ref.class_name}` to get `{key}={value!r}`",
-                    found=f"the HDF5 loader of `{api.package}` {api.version} hands it the function `keras.layers.{value}`",
+                    found=f"the HDF5 loader of `{api.package}` {api.version} gives it the function "
+                    f"`keras.layers.{value}`",
                     fix="save the model again as `.keras`, in the environment that has it in memory",
                 )
 

@@ -11,6 +11,10 @@ from mlflow_kerasguard.model import Kind, ModelSpec, ObjectRef
 from mlflow_kerasguard.rules.registry import rule
 from mlflow_kerasguard.rules.view import comes_with_code, find_class, is_keras_own, keras_api, keras_is_missing
 
+#: How to install packages that Keras itself imports by name. Of others the file alone knows the name,
+#: and a name from a file doesn't belong into a command that somebody may paste.
+_DISTRIBUTIONS = {name: f"pip install '{name.replace('_', '-')}'" for name in ("keras_hub", "keras_nlp", "keras_cv")}
+
 
 @rule(
     "KG501",
@@ -35,7 +39,7 @@ def missing_code(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unkn
                 expected=f"the code of `{_name(ref)}`",
                 found=f"it isn't part of Keras, doesn't come with the model, and isn't registered in {env.source}",
                 fix="log the model with `mlflow_kerasguard.log_model`, which packages the code, or pass it as "
-                f"`custom_objects={{'{ref.class_name}': …}}`",
+                "`custom_objects`",
             )
 
 
@@ -54,7 +58,7 @@ def missing_module(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Un
                 where=ref.where,
                 expected=f"module `{ref.top_level_module}` for `{_name(ref)}`",
                 found=f"{env.source} has no module `{ref.top_level_module}`",
-                fix=f"pip install '{str(ref.top_level_module).replace('_', '-')}'",
+                fix=_DISTRIBUTIONS.get(str(ref.top_level_module), "install the distribution that brings the module"),
             )
 
 

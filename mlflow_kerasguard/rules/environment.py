@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
@@ -236,6 +237,7 @@ def in_play(model: ModelSpec, env: Environment) -> Iterator[Distribution]:
             yield env.distributions[name]
 
 
+@cache
 def _requirement(line: str) -> Requirement | None:
     try:
         return Requirement(line)

@@ -16,8 +16,8 @@ from mlflow_kerasguard.rules.view import find_class, is_legacy_hdf5, keras_api, 
     "KG701",
     Level.ERROR,
     title="layer's state is not in the file",
-    why="A vocabulary that a layer learned by `adapt` is an asset, and HDF5 holds weights only. The model loads without "
-    "an error, and fails or predicts something else at the first call.",
+    why="A vocabulary that a layer learned by `adapt` is an asset, and HDF5 holds weights only. The model loads "
+    "without an error, and fails or predicts something else at the first call.",
 )
 def lost_assets(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
     if keras_is_missing(model, env) or not is_legacy_hdf5(model):

@@ -26,7 +26,7 @@ def process(code: str | Sequence[str], **options: object) -> Callable[[], float]
 
     def run() -> float:
         start = time.perf_counter()
-        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, **options)  # type: ignore[call-overload]  # noqa: S603 - commands of this file
+        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, **options)  # type: ignore[call-overload]
         return time.perf_counter() - start
 
     return run

@@ -21,6 +21,15 @@ ALIASED = environment(
     }
 )
 
+MULTIPLY = environment(
+    classes={
+        "keras.layers.Multiply": "name dtype",
+        "keras.layers.Pipeline": "name layers",
+        "keras.Sequential": "name",
+    },
+    keras={"operations": frozenset({"Multiply"})},
+)
+
 CASES = [
     Case(code="KG201", name="gone", model=model(GONE), fires=True, where='layers["thresholdedrelu"]', found="3.15.1"),
     Case(code="KG201", name="there", model=model(ref("keras.layers.Dense")), fires=False),
@@ -72,6 +81,35 @@ CASES = [
     Case(code="KG202", name="no-keras", model=model(MSE), environment=NO_KERAS, fires=False),
     Case(code="KG203", name="alias", model=model(MSE, format="h5"), environment=ALIASED, fires=True, found="that name"),
     Case(code="KG203", name="zip-format", model=model(MSE), environment=ALIASED, fires=False),
+    Case(
+        code="KG204",
+        name="operation",
+        model=model(ref("Multiply", config={"name": "multiply"}), format="h5"),
+        environment=MULTIPLY,
+        fires=True,
+        found="builds `keras.layers.Multiply`",
+    ),
+    Case(
+        code="KG204",
+        name="layer",
+        model=model(ref("Multiply", config={"name": "multiply", "dtype": "float32"}), format="h5"),
+        environment=MULTIPLY,
+        fires=False,
+    ),
+    Case(
+        code="KG204",
+        name="layer-without-these-keys",
+        model=model(ref("Pipeline", config={"name": "pipeline", "layers": []}), format="h5"),
+        environment=MULTIPLY,
+        fires=False,
+    ),
+    Case(
+        code="KG204",
+        name="zip",
+        model=model(ref("keras.layers.Multiply", config={"name": "multiply"})),
+        environment=MULTIPLY,
+        fires=False,
+    ),
     Case(
         code="KG203",
         name="canonical-name",

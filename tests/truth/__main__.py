@@ -86,7 +86,7 @@ def from_index(release: dict[str, str], scratch: Path) -> Environment:
     target = scratch / "keras" / version
     # The Keras of TensorFlow 2.4 and 2.5 is part of TensorFlow; those were no loaders here.
     command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--target", str(target)]
-    subprocess.run([*command, f"keras=={version}"], check=True)  # noqa: S603 - a fixed command
+    subprocess.run([*command, f"keras=={version}"], check=True)
     api = SourceKerasApi("keras", version, Directory(target))
     names = ("keras", "tensorflow", "h5py", "numpy")
     return Environment(
@@ -108,7 +108,9 @@ def measure(environment: Environment, savers: dict[str, Any], models: Path) -> S
             judgement = judge(report.verdict, loads_and_predicts_the_same(outcome))
             score.counts[judgement] += 1
             if judgement != "right":
-                score.wrong.append(f"{judgement}: {name} of {saver}: {outcome.get('error') or outcome.get('predictions')}")
+                score.wrong.append(
+                    f"{judgement}: {name} of {saver}: {outcome.get('error') or outcome.get('predictions')}"
+                )
     return score
 
 

@@ -1,0 +1,81 @@
+"""The tests of logging, loading and serving, run by other releases in environments of their own.
+
+Each environment is a real virtual environment that `uv` makes; what it downloads stays in uv's cache.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+FLAVOR = ("tests/test_flavor.py", "tests/test_loading.py", "tests/test_serving.py", "tests/test_golden.py")
+CHECKING = ("tests/rules", "tests/formats", "tests/reports", "tests/test_rules_contract.py", "tests/test_cli.py")
+
+#: What each environment has, and which tests it runs.
+ENVIRONMENTS = {
+    # The lower bound that pyproject.toml states.
+    # MLflow 3.0 itself imports what SQLAlchemy 2.1 took away, without saying so in its metadata.
+    "oldest-mlflow": (["mlflow==3.0.0", "sqlalchemy<2.1", "tensorflow", "keras"], FLAVOR),
+    "tf_keras": (["tensorflow==2.18.1", "tf-keras==2.18.0"], FLAVOR),
+    "keras-2": (["tensorflow==2.15.1"], FLAVOR),
+    "jax": (["jax", "keras"], FLAVOR),
+    # Plain `torch` brings gigabytes of CUDA on Linux; this release exists as a CPU build as well.
+    "torch": (["torch==2.13.0", "keras"], FLAVOR),
+    "no-keras": ([], CHECKING),
+}
+
+TEST_TOOLS = ["pytest", "hypothesis", "coverage"]
+
+#: Other Pythons are found where pyenv keeps them.
+PYTHONS = ("3.10", "3.12", "3.13")
+
+
+def run(*command: object, **options: object) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, cwd=ROOT, **options)
+    assert done.returncode == 0, f"{command}\n{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
+    return done
+
+
+def make_environment(directory: Path, packages: list[str], python: str | Path = sys.executable) -> Path:
+    """A virtual environment with this project and ``packages``; gives its Python."""
+    uv = [sys.executable, "-m", "uv"]
+    run(*uv, "venv", "--quiet", "--python", python, directory)
+    interpreter = directory / "bin" / "python"
+    # uv doesn't look where pip is told to look; wheels that are only there count as well.
+    links = [part for link in os.environ.get("PIP_FIND_LINKS", "").split() for part in ("--find-links", link)]
+    run(*uv, "pip", "install", "--quiet", "--python", interpreter, *links, "-e", ROOT, *TEST_TOOLS, *packages)
+    return interpreter
+
+
+def run_tests(interpreter: Path, tests: tuple[str, ...]) -> str:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE", "COV_"))}
+    environment.pop("KERAS_BACKEND", None)
+    command = [interpreter, "-m", "pytest", "-q", "-m", "not live", "-p", "no:cacheprovider", *tests]
+    return run(*command, env=environment).stdout
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_with_other_packages(name, tmp_path):
+    packages, tests = ENVIRONMENTS[name]
+    output = run_tests(make_environment(tmp_path / "environment", packages), tests)
+    assert " passed" in output
+    assert " failed" not in output
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("version", PYTHONS)
+def test_with_another_python(version, tmp_path):
+    interpreters = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
+    if not interpreters:
+        pytest.skip(f"no Python {version} below ~/.pyenv/versions; `pyenv install {version}` brings one")
+    python = make_environment(tmp_path / "environment", ["tensorflow", "keras"], interpreters[-1])
+    output = run_tests(python, (*CHECKING, "tests/keras_api", "tests/environment", "tests/test_flavor.py"))
+    assert " passed" in output
+    assert " failed" not in output
