@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlflow_kerasguard.artifact import is_logged_model, read_logged_model
 from mlflow_kerasguard.engine import check_model
 from mlflow_kerasguard.environment.installed import installed
 from mlflow_kerasguard.errors import UsageError
 from mlflow_kerasguard.formats import read_model
+from mlflow_kerasguard.tracking import fetch
 
 if TYPE_CHECKING:
     from mlflow_kerasguard.findings import Report
+    from mlflow_kerasguard.model import ModelSpec
 
 
 def check(model: str | Path, against: None = None, *, compile: bool = True) -> Report:
@@ -32,4 +36,10 @@ def check(model: str | Path, against: None = None, *, compile: bool = True) -> R
     """
     if against is not None:
         raise UsageError(f"`against` takes None (this interpreter), not {against!r}")
-    return check_model(read_model(model), installed(), compile=compile)
+    # A URI says more to the reader of a report than the place that it was fetched to.
+    spec = replace(_read(fetch(model)), source=str(model))
+    return check_model(spec, installed(), compile=compile)
+
+
+def _read(path: Path) -> ModelSpec:
+    return read_logged_model(path) if is_logged_model(path) else read_model(path)

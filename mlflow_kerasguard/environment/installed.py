@@ -52,7 +52,8 @@ class _Distributions(Mapping[str, Distribution]):
     """What is installed on a path, found by name; metadata is read only when it is asked for."""
 
     def __init__(self, path: tuple[str, ...]) -> None:
-        self._path = list(path)
+        # An entry that isn't a directory (the standard library's zip) would be looked at anew each time.
+        self._path = [entry for entry in path if Path(entry).is_dir()]
         self._read = cache(self._find)
 
     def _find(self, name: str) -> Distribution | None:

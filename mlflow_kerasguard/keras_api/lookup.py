@@ -27,10 +27,6 @@ _ROLE_NAMESPACES = {
     "dtype": "dtype_policies",
 }
 
-
-#: Keys under which a layer or model itself stands; the model has none.
-LAYER_ROLES = frozenset({"", "layers"})
-
 #: The same for the keys of a training configuration.
 _COMPILE_NAMESPACES = {
     "loss": "losses",
@@ -39,6 +35,9 @@ _COMPILE_NAMESPACES = {
     "optimizer": "optimizers",
     "optimizer_config": "optimizers",
 }
+
+#: Keys under which a layer or model itself stands; the model has none.
+LAYER_ROLES = frozenset({"", "layers"})
 
 #: ``BUILTIN_MODULES`` of ``serialization_lib.py``: where a name without a module is sought, and where
 #: the parent's constructor looks names up by itself, whatever the file says of a module.

@@ -31,7 +31,6 @@ _IMPORT = re.compile(
     re.MULTILINE | re.VERBOSE,
 )
 _NEXT_STATEMENT = re.compile(r"^[^\s#)\]}]", re.MULTILINE)
-_METHOD = re.compile(r"^(?P<indent>[ ]+)(?:async[ ]+)?def[ ]+(?P<name>\w+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +57,7 @@ class ClassOutline:
     text: str
     whole: Callable[[], ast.ClassDef]
     _methods: dict[str, ast.FunctionDef | None] = field(default_factory=dict)
+    _starts: dict[str, list[re.Match[str]]] | None = None
 
     def method(self, name: str) -> ast.FunctionDef | None:
         """The syntax tree of a method that the class itself defines; None where it has none."""
@@ -66,12 +66,9 @@ class ClassOutline:
         return self._methods[name]
 
     def _read_method(self, name: str) -> ast.FunctionDef | None:
-        depth = _body_indent(self.text)
-        starts = [
-            match
-            for match in _METHOD.finditer(self.text)
-            if match["name"] == name and len(match["indent"]) == depth and _is_code(self.text, match.start())
-        ]
+        if self._starts is None:
+            self._starts = self._find_methods()
+        starts = self._starts.get(name, [])
         if not starts:
             return None
         if len(starts) == 1:
@@ -80,6 +77,15 @@ class ClassOutline:
             except SyntaxError:
                 pass  # Text in the block isn't code; the whole module tells.
         return _function_in(self.whole(), name)
+
+    def _find_methods(self) -> dict[str, list[re.Match[str]]]:
+        """Where the class's own methods begin, by name."""
+        depth = _body_indent(self.text)
+        found: dict[str, list[re.Match[str]]] = {}
+        for match in re.finditer(rf"^[ ]{{{depth}}}(?:async[ ]+)?def[ ]+(?P<name>\w+)", self.text, re.MULTILINE):
+            if _is_code(self.text, match.start()):
+                found.setdefault(match["name"], []).append(match)
+        return found
 
 
 class ModuleOutline:
@@ -245,7 +251,7 @@ def _until(text: str, start: int, ends: Iterable[re.Match[str]]) -> str:
 
 def _indented_block(text: str, match: re.Match[str]) -> str:
     """From a method's ``def`` to the next line that isn't deeper than it."""
-    depth = len(match["indent"])
+    depth = len(match[0]) - len(match[0].lstrip())
     ends = re.compile(rf"^[ ]{{0,{depth}}}[^\s)#\]}}]", re.MULTILINE).finditer(text, match.end())
     return _until(text, match.start(), ends)
 

@@ -28,12 +28,12 @@ def missing_code(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unkn
         return
     for ref in _custom_objects(model, env):
         try:
-            if _is_imported_by_keras(ref, model, env):
+            if _is_imported(ref, model, env):
                 continue
         except Unknown as unknown:
             yield unknown
             continue
-        if not _needs_missing_module(ref, env):
+        if not _needs_missing_module(ref, model, env):
             yield Mismatch(
                 where=ref.where,
                 expected=f"the code of `{_name(ref)}`",
@@ -53,7 +53,7 @@ def missing_module(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Un
     if keras_is_missing(model, env):
         return
     for ref in _custom_objects(model, env):
-        if _needs_missing_module(ref, env):
+        if _needs_missing_module(ref, model, env):
             yield Mismatch(
                 where=ref.where,
                 expected=f"module `{ref.top_level_module}` for `{_name(ref)}`",
@@ -71,18 +71,38 @@ def _custom_objects(model: ModelSpec, env: Environment) -> Iterator[ObjectRef]:
             yield ref
 
 
-def _needs_missing_module(ref: ObjectRef, env: Environment) -> bool:
-    """A package is named and isn't there; ``__main__`` and scripts' own modules don't count as one."""
-    name = ref.top_level_module
-    return name is not None and name != "__main__" and "." in str(ref.module) and not env.has_module(name)
+def _imported_from(ref: ObjectRef, model: ModelSpec) -> str | None:
+    """The ``module:qualname`` that the guard's own loader imports for an object of a logged model.
+
+    It does so for what belonged to an installed distribution when the model was logged.
+    """
+    imported = model.origin.imported_objects
+    names = (ref.registered_name or "", ref.class_name, ref.class_name.rsplit(">", 1)[-1])
+    return next((imported[name] for name in names if name in imported), None)
 
 
-def _is_imported_by_keras(ref: ObjectRef, model: ModelSpec, env: Environment) -> bool:
-    """Whether the loader itself imports the module that the file names, and so finds the class."""
-    name = ref.top_level_module
-    if name is None or name == "__main__" or model.format == "h5":
+def _top_level(ref: ObjectRef, model: ModelSpec) -> str | None:
+    """The top-level module that the object is imported from; None for ``__main__`` and legacy HDF5."""
+    target = _imported_from(ref, model)
+    name = target.split(":", 1)[0].split(".", 1)[0] if target else ref.top_level_module
+    return None if name == "__main__" else name
+
+
+def _needs_missing_module(ref: ObjectRef, model: ModelSpec, env: Environment) -> bool:
+    """A package is named and isn't there; a script's own module doesn't count as one."""
+    name = _top_level(ref, model)
+    is_package = "." in str(ref.module) or _imported_from(ref, model) is not None
+    return name is not None and is_package and not env.has_module(name)
+
+
+def _is_imported(ref: ObjectRef, model: ModelSpec, env: Environment) -> bool:
+    """Whether a loader imports the object's module by itself: Keras's, or the guard's own."""
+    name = _top_level(ref, model)
+    if name is None or not env.has_module(name):
         return False
-    return keras_api(model, env).imports_module(name) and env.has_module(name)
+    if _imported_from(ref, model) is not None:
+        return True
+    return model.format != "h5" and keras_api(model, env).imports_module(name)
 
 
 def _name(ref: ObjectRef) -> str:

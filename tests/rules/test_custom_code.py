@@ -11,6 +11,7 @@ MAIN = ObjectRef(
     class_name="Scale", registered_name="Scale", has_module=True, role="layers", where='layers["scale"]', parent=0
 )
 HUB = ref("keras_hub.layers.TokenEmbedding", registered_name="keras_hub>TokenEmbedding")
+IMPORTED = Origin(imported_objects={"Shop>Scale": "shop.layers:Scale"})
 NO_KERAS = environment(packages={})
 
 CASES = [
@@ -65,6 +66,20 @@ CASES = [
         environment=environment(keras={"imported": frozenset({"shop"})}, has_module=Environment(source="x").has_module),
         fires=False,
         unknown="whether a module `shop` can be imported isn't known",
+    ),
+    Case(
+        code="KG501",
+        name="imported-by-the-guard",
+        model=model(SCALE, origin=IMPORTED),
+        environment=environment(modules={"shop"}),
+        fires=False,
+    ),
+    Case(
+        code="KG502",
+        name="what-the-guard-imports-is-gone",
+        model=model(SCALE, origin=IMPORTED),
+        fires=True,
+        found="no module `shop`",
     ),
     Case(code="KG502", name="not-installed", model=model(HUB), fires=True, found="no module `keras_hub`"),
     Case(code="KG502", name="installed", model=model(HUB), environment=environment(modules={"keras_hub"}), fires=False),

@@ -1,0 +1,258 @@
+"""The files of a logged model: the only module that knows their names.
+
+Reading looks at MLmodel, the compatibility signature and the Keras file, and runs nothing of them.
+Whatever doesn't hold together becomes an :class:`~mlflow_kerasguard.model.Anomaly`, one of
+``ANOMALY_KINDS``, which a safety rule claims.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mlflow_kerasguard.errors import ModelNotFoundError
+from mlflow_kerasguard.formats import read_model
+from mlflow_kerasguard.model import Anomaly, ModelSpec
+from mlflow_kerasguard.signature import CompatibilitySignature
+from mlflow_kerasguard.signature_json import SignatureError
+
+MLMODEL = "MLmodel"
+DATA_DIRECTORY = "data"
+MODEL_STEM = "model"
+#: The directory of the flavor's own. Code isn't in pyfunc's `code/`, which MLflow puts on `sys.path`.
+OWN_DIRECTORY = "kerasguard"
+SIGNATURE = f"{OWN_DIRECTORY}/signature.json"
+GOLDEN = f"{OWN_DIRECTORY}/golden.npz"
+CODE_DIRECTORY = f"{OWN_DIRECTORY}/code"
+
+FLAVOR = "kerasguard"
+PYFUNC = "python_function"
+#: In MLmodel for ever: never a submodule, whose name may change.
+LOADER_MODULE = "mlflow_kerasguard"
+
+#: What can be wrong with a logged model's files, beyond the Keras file itself.
+ANOMALY_KINDS: Mapping[str, str] = {
+    "mlmodel-unreadable": "`MLmodel` isn't YAML, or names no Keras model",
+    "signature-unreadable": "the compatibility signature is missing, damaged or isn't the one that MLmodel names",
+    "payload-missing": "a file that the signature or MLmodel names isn't there",
+    "payload-digest": "a file isn't the one that was logged, or was added later",
+    "path-outside-model": "a path leads out of the model's directory",
+    "pickle-file": "a pickle, which runs code when it is read",
+    "code-on-path": "pyfunc's `code` would replace installed modules, or this flavor itself",
+}
+
+_PICKLE_SUFFIXES = (".pkl", ".pickle", ".cloudpickle", ".joblib", ".dill")
+_NEVER_SHADOWED = frozenset(
+    {"h5py", "jax", "keras", "mlflow", LOADER_MODULE, "numpy", "tensorflow", "tf_keras", "torch"}
+)
+_MLMODEL_LIMIT = 64 << 20
+_BLOCK = 1 << 20
+
+#: The Keras file below the path that MLflow's own flavors call `data`, newest layout first.
+_FOREIGN_LAYOUTS = ("model.keras", "model.h5", "model", "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedModel:
+    """A logged model, read but not loaded.
+
+    Attributes:
+        directory: where it is.
+        spec: the model, with what the signature adds and what is wrong with the files.
+        model_file: the Keras file; None where there is none to load.
+        signature: None where the model was logged by another flavor, or has none that can be read.
+    """
+
+    directory: Path
+    spec: ModelSpec
+    model_file: Path | None
+    signature: CompatibilitySignature | None = None
+
+    def path(self, relative: str) -> Path:
+        return self.directory / relative
+
+
+def is_logged_model(path: Path) -> bool:
+    """Whether a directory was written by MLflow."""
+    return (path / MLMODEL).is_file()
+
+
+def read_logged_model(directory: Path) -> ModelSpec:
+    """The model in an MLflow model directory, as its files describe it.
+
+    Raises:
+        ModelNotFoundError: there is no such directory.
+    """
+    return open_logged_model(directory).spec
+
+
+def open_logged_model(directory: Path) -> LoggedModel:
+    """Read a logged model: of this flavor, ``mlflow.keras`` or ``mlflow.tensorflow``.
+
+    Args:
+        directory: a local directory with a file ``MLmodel``.
+
+    Raises:
+        ModelNotFoundError: there is no such directory.
+    """
+    if not directory.is_dir():
+        raise ModelNotFoundError(f"there is no MLflow model directory at `{directory}`")
+    anomalies = list(_pickles(directory))
+    try:
+        flavors = _flavors(directory)
+        kind = next(name for name in (FLAVOR, "keras", "tensorflow") if name in flavors)
+        own = flavors[kind]
+    except (_Unreadable, StopIteration) as problem:
+        found = str(problem) or "no flavor `kerasguard`, `keras` or `tensorflow`"
+        anomalies.append(Anomaly(kind="mlmodel-unreadable", where=MLMODEL, found=found))
+        return _without_file(directory, anomalies)
+    anomalies += _code_on_path(flavors, directory)
+    signature = None
+    if kind == FLAVOR:
+        signature, problems = _read_signature(directory, own)
+        anomalies += problems
+    return _with_file(directory, own, signature, anomalies, foreign=kind != FLAVOR)
+
+
+def _with_file(
+    directory: Path,
+    own: Mapping[str, Any],
+    signature: CompatibilitySignature | None,
+    anomalies: list[Anomaly],
+    *,
+    foreign: bool,
+) -> LoggedModel:
+    names = _foreign_paths(own) if foreign else [str(own.get("model_file", ""))]
+    found = next((directory / name for name in names if name and os.path.lexists(directory / name)), None)
+    if found is None:
+        missing = Anomaly(kind="payload-missing", where=MLMODEL, found=f"there is no Keras model at `{names[0]}`")
+        return _without_file(directory, [*anomalies, missing])
+    if not _is_inside(found, directory):
+        return _without_file(directory, [*anomalies, _outside(MLMODEL, names[0])])
+    spec = read_model(found)
+    if signature is not None:
+        spec = replace(spec, origin=signature.origin, keras_package=spec.keras_package or signature.model.keras_package)
+        spec = replace(spec, backend=spec.backend or signature.model.backend)
+    spec = replace(spec, source=str(directory), anomalies=(*spec.anomalies, *anomalies))
+    return LoggedModel(directory=directory, spec=spec, model_file=found, signature=signature)
+
+
+def _without_file(directory: Path, anomalies: list[Anomaly]) -> LoggedModel:
+    spec = ModelSpec(source=str(directory), format="unknown", anomalies=tuple(anomalies))
+    return LoggedModel(directory=directory, spec=spec, model_file=None)
+
+
+class _Unreadable(Exception):
+    """MLmodel can't be used; the text says why."""
+
+
+def _flavors(directory: Path) -> Mapping[str, Mapping[str, Any]]:
+    """The flavors in MLmodel."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    path = directory / MLMODEL
+    try:
+        if path.stat().st_size > _MLMODEL_LIMIT:
+            raise _Unreadable(f"{path.stat().st_size:,} bytes")
+        document = yaml.load(path.read_bytes(), loader)  # noqa: S506 - both are safe loaders
+    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
+        raise _Unreadable(" ".join(f"{type(error).__name__}: {error}".split())) from error
+    flavors = document.get("flavors") if isinstance(document, dict) else None
+    if not isinstance(flavors, dict):
+        raise _Unreadable("it has no `flavors`")
+    return {str(name): flavor for name, flavor in flavors.items() if isinstance(flavor, dict)}
+
+
+def _foreign_paths(own: Mapping[str, Any]) -> list[str]:
+    data = str(own.get("data", "model"))
+    return [f"{data}/{name}".rstrip("/") for name in _FOREIGN_LAYOUTS] + [f"{data}.h5", f"{data}.keras"]
+
+
+def _read_signature(directory: Path, own: Mapping[str, Any]) -> tuple[CompatibilitySignature | None, list[Anomaly]]:
+    """The signature that MLmodel names, and what is wrong with it or the files that it covers."""
+    path = directory / SIGNATURE
+    try:
+        if not _is_inside(path, directory):
+            return None, [_outside(SIGNATURE, SIGNATURE)]
+        content = path.read_bytes()
+        signature = CompatibilitySignature.from_json(content)
+    except (OSError, SignatureError) as error:
+        return None, [Anomaly(kind="signature-unreadable", where=SIGNATURE, found=str(error))]
+    if hashlib.sha256(content).hexdigest() != own.get("signature_sha256"):
+        found = "its SHA-256 isn't the one in MLmodel"
+        return None, [Anomaly(kind="signature-unreadable", where=SIGNATURE, found=found)]
+    problems = [*_check_payload(directory, signature)]
+    if signature.model_file != own.get("model_file"):
+        found = f"it is about `{signature.model_file}`, MLmodel about `{own.get('model_file')}`"
+        problems.append(Anomaly(kind="signature-unreadable", where=SIGNATURE, found=found))
+    return signature, problems
+
+
+def _check_payload(directory: Path, signature: CompatibilitySignature) -> Iterator[Anomaly]:
+    needed = {signature.model_file, *signature.code.modules.values()}
+    for name in sorted(needed - set(signature.files)):
+        yield Anomaly(kind="payload-digest", where=name, found="the signature holds no SHA-256 of it")
+    for name, digest in signature.files.items():
+        path = directory / name
+        if not _is_inside(path, directory):
+            yield _outside(SIGNATURE, name)
+        elif not path.is_file():
+            yield Anomaly(kind="payload-missing", where=name, found="nothing there")
+        elif sha256_of(path) != digest:
+            yield Anomaly(kind="payload-digest", where=name, found="its content changed after the model was logged")
+    for path in _files(directory / CODE_DIRECTORY):
+        name = path.relative_to(directory).as_posix()
+        if name not in signature.files and "__pycache__" not in path.parts:
+            yield Anomaly(kind="payload-digest", where=name, found="it was added after the model was logged")
+
+
+def _code_on_path(flavors: Mapping[str, Mapping[str, Any]], directory: Path) -> Iterator[Anomaly]:
+    """What pyfunc's `code` would put before everything else on ``sys.path``."""
+    code = flavors.get(PYFUNC, {}).get("code")
+    if not isinstance(code, str):
+        return
+    if not _is_inside(directory / code, directory):
+        yield _outside(MLMODEL, code)
+        return
+    if FLAVOR in flavors:
+        yield Anomaly(kind="code-on-path", where=MLMODEL, found="pyfunc's `code`, which this flavor never sets")
+    names = {path.relative_to(directory / code).parts[0].removesuffix(".py") for path in _files(directory / code)}
+    for name in sorted(names & (_NEVER_SHADOWED | sys.stdlib_module_names)):
+        yield Anomaly(kind="code-on-path", where=code, found=f"module `{name}` in place of the installed one")
+
+
+def _pickles(directory: Path) -> Iterator[Anomaly]:
+    for path in _files(directory):
+        if path.name.endswith(_PICKLE_SUFFIXES):
+            name = path.relative_to(directory).as_posix()
+            yield Anomaly(kind="pickle-file", where=name, found=f"`{path.name}`")
+
+
+def _files(directory: Path) -> Iterator[Path]:
+    """Every file below a directory, without following links."""
+    for folder, _, names in sorted(os.walk(directory)):
+        yield from (Path(folder, name) for name in sorted(names))
+
+
+def _outside(where: str, name: str) -> Anomaly:
+    return Anomaly(kind="path-outside-model", where=where, found=f"`{name}`")
+
+
+def _is_inside(path: Path, directory: Path) -> bool:
+    root = os.path.realpath(directory)
+    return os.path.commonpath([root, os.path.realpath(path)]) == root
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, read in blocks."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

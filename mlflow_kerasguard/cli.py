@@ -1,0 +1,141 @@
+"""The command ``kerasguard``: arguments, one call, a report, an exit status. It decides nothing.
+
+What only one subcommand needs is imported inside it: starting has to be quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Collection, Sequence
+
+from mlflow_kerasguard.errors import KerasGuardError, UsageError
+from mlflow_kerasguard.findings import Report, Verdict
+from mlflow_kerasguard.reports import FORMATS
+from mlflow_kerasguard.reports.catalogue import CATALOGUES, explain
+from mlflow_kerasguard.version import __version__
+
+OK, REFUSED, USAGE, UNDECIDED, INTERRUPTED = 0, 1, 2, 3, 130
+
+_STATUSES = """\
+exit status:
+  0    compatible and safe
+  1    incompatible or unsafe
+  2    wrong usage, or there is no such model or rule
+  3    undecided: something that a rule would have to know isn't known
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: without the program's name; None for those of this process.
+
+    Returns:
+        The exit status: 0 compatible and safe, 1 incompatible or unsafe, 2 wrong usage or nothing
+        there, 3 undecided, 130 interrupted.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        text, status = options.run(options)
+        _print(text)
+    except KerasGuardError as error:
+        print("kerasguard: error:", " ".join(str(error).split()), file=sys.stderr)
+        return USAGE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return int(status)
+
+
+def _print(text: str) -> None:
+    """Write to standard output, whatever it can encode, and though nobody may be reading."""
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # `kerasguard check … | head -1`: the verdict stands. Python flushes once more at exit, so
+        # standard output has to lead somewhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _check(options: argparse.Namespace) -> tuple[str, int]:
+    from mlflow_kerasguard.checking import check
+
+    report = check(options.model, compile=options.compile)
+    return FORMATS[options.format](report), _status(report)
+
+
+def _status(report: Report) -> int:
+    if report.ok:
+        return OK
+    return UNDECIDED if report.safe and report.verdict is Verdict.UNDECIDED else REFUSED
+
+
+def _explain(options: argparse.Namespace) -> tuple[str, int]:
+    from mlflow_kerasguard.rules import RULES
+
+    code = options.code.upper()
+    if code not in RULES:
+        raise UsageError(f"there is no rule `{options.code}`; {_advice(code, RULES)}")
+    return explain(RULES[code].rule), OK
+
+
+def _advice(code: str, known: Collection[str]) -> str:
+    from difflib import get_close_matches
+
+    family = [other for other in known if other[:3] == code[:3]]
+    near = sorted(family or get_close_matches(code, known, n=5, cutoff=0.75))
+    return f"near it: {', '.join(near)}" if near else "`kerasguard rules` lists them all"
+
+
+def _rules(options: argparse.Namespace) -> tuple[str, int]:
+    from mlflow_kerasguard.rules import RULES
+
+    return CATALOGUES[options.format](RULES[code].rule for code in sorted(RULES)), OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="kerasguard",
+        description="Tell whether a saved Keras model loads in an environment, without loading it.",
+        epilog=_STATUSES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"kerasguard {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_check(commands.add_parser("check", help="hold a model against this environment"))
+    _add_explain(commands.add_parser("explain", help="say what a rule means"))
+    _add_rules(commands.add_parser("rules", help="list all rules"))
+    return parser
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Hold a model against this environment. Nothing of the model is loaded or run."
+    parser.epilog, parser.formatter_class = _STATUSES, argparse.RawDescriptionHelpFormatter
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        help="a .keras or .h5 file, a SavedModel or MLflow model directory, or an MLflow model URI",
+    )
+    parser.add_argument("--format", choices=FORMATS, default="text", help="of the report (default: %(default)s)")
+    parser.add_argument(
+        "--no-compile",
+        dest="compile",
+        action="store_false",
+        help="judge `load_model(path, compile=False)`: leave loss, metrics and optimizer alone",
+    )
+    parser.set_defaults(run=_check)
+
+
+def _add_explain(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Say what a rule means and why it matters."
+    parser.add_argument("code", metavar="CODE", help="such as KG201")
+    parser.set_defaults(run=_explain)
+
+
+def _add_rules(parser: argparse.ArgumentParser) -> None:
+    parser.description = "List all rules."
+    parser.add_argument("--format", choices=CATALOGUES, default="text", help="of the list (default: %(default)s)")
+    parser.set_defaults(run=_rules)

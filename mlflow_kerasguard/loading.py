@@ -1,0 +1,222 @@
+"""Load a model: read it, check it, and only then run anything of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import cache
+from importlib import import_module
+from operator import attrgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlflow_kerasguard import artifact, golden, mlflow_private
+from mlflow_kerasguard.artifact import LoggedModel
+from mlflow_kerasguard.engine import check_model
+from mlflow_kerasguard.environment.installed import installed
+from mlflow_kerasguard.errors import IncompatibleModelError, LoadFailedError, UsageError
+from mlflow_kerasguard.formats import read_model
+from mlflow_kerasguard.keras_runtime import KERAS_PACKAGES, KerasRuntime, import_keras, innermost_message
+from mlflow_kerasguard.restore import Bundle
+from mlflow_kerasguard.rules.environment import BACKENDS
+from mlflow_kerasguard.serving import KerasModelWrapper
+from mlflow_kerasguard.tracking import fetch
+
+if TYPE_CHECKING:
+    from mlflow_kerasguard.environment import Environment
+    from mlflow_kerasguard.findings import Report
+    from mlflow_kerasguard.model import ModelSpec
+
+#: uvicorn's own status for an application that can't start; its supervisor doesn't try again then.
+_STARTUP_FAILURE = 3
+
+_SCORING_SERVER = "mlflow.pyfunc.scoring_server.app"
+
+
+def load_model(
+    model_uri: str | Path,
+    dst_path: str | Path | None = None,
+    *,
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    trusted: Iterable[str] = (),
+    verify: bool = False,
+    allow_undecided: bool = True,
+) -> Any:
+    """Load a Keras model, after it has been checked against this environment.
+
+    Args:
+        model_uri: a local path, or any URI that MLflow knows, of a model logged by this flavor, by
+            ``mlflow.keras`` or by ``mlflow.tensorflow``; or a bare ``.keras`` or ``.h5`` file.
+        dst_path: the local directory to download to; None for a temporary one.
+        custom_objects: name to class or function, as for ``keras.models.load_model``; they win over
+            what travels with the model.
+        compile: compile the model as the logged one was, so that training can go on.
+        trusted: paths of objects that the caller vouches for, such as ``keras.layers.Lambda``.
+        verify: compare the model's predictions with those kept when it was logged.
+        allow_undecided: load also where some rule couldn't judge.
+
+    Returns:
+        The Keras model.
+
+    Raises:
+        IncompatibleModelError: the model doesn't load here, or isn't safe; the text is the whole
+            report. Where MLflow's exceptions have been imported, it is also an ``MlflowException``.
+        LoadFailedError: Keras refused it all the same.
+        PredictionMismatchError: it predicts otherwise than it did.
+        ModelNotFoundError: there is nothing at ``model_uri``.
+        UsageError: ``verify`` without golden predictions.
+    """
+    logged = open_model(fetch(model_uri, dst_path))
+    given = dict(custom_objects or {})
+    spec = _with_caller(logged.spec, given, frozenset(trusted))
+    environment = _environment_of_loader(spec)
+    report = check_model(spec, environment, compile=compile)
+    _refuse(report, allow_undecided=allow_undecided)
+    # What comes before this line has run nothing of the model, and imported no Keras.
+    model = _construct(logged, spec, environment, given, report, compile=compile)
+    if verify:
+        _verify(logged, model)
+    return model
+
+
+def _load_pyfunc(path: str) -> KerasModelWrapper:
+    """What ``mlflow.pyfunc`` calls: the model, never compiled.
+
+    Args:
+        path: the model's directory, or its data directory.
+    """
+    directory = Path(path) if artifact.is_logged_model(Path(path)) else Path(path).parent
+    try:
+        return KerasModelWrapper(load_model(directory, compile=False))
+    except IncompatibleModelError as error:
+        if not _is_server_starting():
+            raise
+        # A traceback would bury the report, and several workers would try again for ever.
+        print(f"\n{error}\n", file=sys.stderr, flush=True)  # noqa: T201
+        raise SystemExit(_STARTUP_FAILURE) from None
+
+
+def _is_server_starting() -> bool:
+    """Whether MLflow's scoring server is being imported, which loads the model as it goes."""
+    server = sys.modules.get(_SCORING_SERVER)
+    return server is not None and not hasattr(server, "app")
+
+
+def open_model(path: Path) -> LoggedModel:
+    """Read what is at a local path: an MLflow model directory, or a bare Keras model."""
+    if artifact.is_logged_model(path):
+        return artifact.open_logged_model(path)
+    return LoggedModel(directory=path.parent, spec=read_model(path), model_file=path)
+
+
+def _with_caller(spec: ModelSpec, given: Mapping[str, Any], trusted: frozenset[str]) -> ModelSpec:
+    """The model together with what the caller brings and vouches for."""
+    provided = spec.origin.provided_objects | frozenset(given)
+    return replace(spec, trusted=trusted, origin=replace(spec.origin, provided_objects=provided))
+
+
+def _environment_of_loader(spec: ModelSpec) -> Environment:
+    """This environment, with the backend that :func:`import_keras` is going to choose."""
+    environment = installed()
+    keras = sys.modules.get("keras")
+    if keras is not None and hasattr(keras, "backend"):
+        return replace(environment, configured_backend=_active_backend(keras))
+    if "KERAS_BACKEND" in os.environ or spec.backend not in BACKENDS:
+        return environment
+    if any(name in environment.distributions for name in BACKENDS[spec.backend]):
+        return replace(environment, configured_backend=spec.backend)
+    return environment
+
+
+def _active_backend(keras: Any) -> str:
+    backend = getattr(keras.backend, "backend", None)
+    return str(backend()) if callable(backend) else "tensorflow"
+
+
+def _refuse(report: Report, *, allow_undecided: bool) -> None:
+    try:
+        report.raise_for_errors(allow_undecided=allow_undecided)
+    except IncompatibleModelError:
+        raise _incompatible(report) from None
+
+
+def _incompatible(report: Report) -> IncompatibleModelError:
+    """The refusal; also one of MLflow's own errors, where somebody could be waiting for one."""
+    if "mlflow.exceptions" not in sys.modules:
+        return IncompatibleModelError(report)
+    return _mlflow_error_class()(report)
+
+
+@cache
+def _mlflow_error_class() -> type[IncompatibleModelError]:
+    mlflow_error, invalid_parameter = mlflow_private.exception_class()
+
+    class MlflowIncompatibleModelError(IncompatibleModelError, mlflow_error):  # type: ignore[misc, valid-type]
+        """The refusal as MLflow's callers know errors; a server answers it with status 400."""
+
+        def __init__(self, report: Report) -> None:
+            mlflow_error.__init__(self, str(report), error_code=invalid_parameter)  # type: ignore[call-arg]
+            self.report = report
+
+    MlflowIncompatibleModelError.__name__ = IncompatibleModelError.__name__
+    return MlflowIncompatibleModelError
+
+
+def _construct(
+    logged: LoggedModel,
+    spec: ModelSpec,
+    environment: Environment,
+    given: Mapping[str, Any],
+    report: Report,
+    *,
+    compile: bool,
+) -> Any:
+    """Import Keras, restore the packaged code and deserialize."""
+    package = spec.keras_package if spec.keras_package in KERAS_PACKAGES else environment.default_keras_package
+    assert logged.model_file is not None, "an unreadable model doesn't pass the check"
+    try:
+        runtime = import_keras(package, environment.configured_backend)
+        with runtime.isolated_registry():
+            objects = {**_restored_objects(logged, runtime), **given}
+            return runtime.load(logged.model_file, custom_objects=objects, compile=compile, trusted=spec.trusted)
+    except Exception as error:
+        raise LoadFailedError(
+            f"Keras didn't load `{logged.spec.source}` although it had passed the check: {innermost_message(error)}\n"
+            f"This is a gap in the check; please report it to the developers of mlflow-kerasguard together with this "
+            f"text.\nWhat was checked:\n{report}",
+            report,
+        ) from error
+
+
+def _restored_objects(logged: LoggedModel, runtime: KerasRuntime) -> dict[str, Any]:
+    """The objects that travel with the model, and what their modules registered when they were imported."""
+    signature = logged.signature
+    if signature is None:
+        return {}
+    before = runtime.registry.copy()
+    files = {module: logged.path(name) for module, name in signature.code.modules.items()}
+    digests = {path: signature.files[path.relative_to(logged.directory).as_posix()] for path in files.values()}
+    bundle = Bundle(files, digests)
+    objects = {name: _imported(target) for name, target in signature.code.imported_objects.items()}
+    objects.update({name: bundle.resolve(target) for name, target in signature.code.objects.items()})
+    registered = {name: thing for name, thing in runtime.registry.items() if before.get(name) is not thing}
+    return {**registered, **objects}
+
+
+def _imported(target: str) -> Any:
+    """An object of an installed distribution."""
+    module, _, qualname = target.partition(":")
+    return attrgetter(qualname)(import_module(module))
+
+
+def _verify(logged: LoggedModel, model: Any) -> None:
+    path = logged.path(artifact.GOLDEN)
+    if logged.signature is None or artifact.GOLDEN not in logged.signature.files:
+        raise UsageError(
+            f"`verify=True` needs predictions to compare with, and `{logged.spec.source}` holds none; "
+            "log the model with `input_example`"
+        )
+    golden.verify(golden.read(path), KerasModelWrapper(model).predict_arrays)

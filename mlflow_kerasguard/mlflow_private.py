@@ -1,0 +1,98 @@
+"""MLflow's helpers that its own flavors use but that it doesn't publish: all of them, in one place.
+
+Each is imported when it is called: MLflow takes seconds to import, and checking needs none of it.
+"""
+
+# ruff: noqa: SLF001
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+def _environment() -> Any:
+    return import_module("mlflow.utils.environment")
+
+
+def process_requirements(
+    defaults: list[str], pip_requirements: Any, extra_pip_requirements: Any, conda_env: Any
+) -> tuple[Mapping[str, Any], list[str], list[str]]:
+    """A conda environment, requirements and constraints, from pins and what the user gave."""
+    module = _environment()
+    module._validate_env_arguments(conda_env, pip_requirements, extra_pip_requirements)
+    if conda_env is not None:
+        conda, requirements, constraints = module._process_conda_env(conda_env)
+    else:
+        conda, requirements, constraints = module._process_pip_requirements(
+            list(defaults), pip_requirements, extra_pip_requirements
+        )
+    return conda, list(requirements), list(constraints or ())
+
+
+def with_pip_requirements(conda_env: Mapping[str, Any], requirements: list[str]) -> Mapping[str, Any]:
+    """A conda environment with other pip requirements."""
+    changed: Mapping[str, Any] = _environment()._overwrite_pip_deps(conda_env, requirements)
+    return changed
+
+
+def environment_file_names() -> dict[str, str]:
+    """What the files beside MLmodel are called: ``conda``, ``requirements``, ``constraints``, ``python``."""
+    module = _environment()
+    return {
+        "conda": module._CONDA_ENV_FILE_NAME,
+        "requirements": module._REQUIREMENTS_FILE_NAME,
+        "constraints": module._CONSTRAINTS_FILE_NAME,
+        "python": module._PYTHON_ENV_FILE_NAME,
+    }
+
+
+def write_python_env(path: Path) -> None:
+    """Write this interpreter's version and build packages."""
+    _environment()._PythonEnv.current().to_yaml(str(path))
+
+
+def split_example(example: Any) -> tuple[Any, Any]:
+    """The data and the parameters of an input example."""
+    data, params = import_module("mlflow.models.utils")._split_input_data_and_params(example)
+    return data, params
+
+
+def save_example(example: Any, directory: Path) -> Mapping[str, Any]:
+    """Write an input example beside MLmodel; gives what MLmodel says of it."""
+    saved = import_module("mlflow.models.utils")._Example(example)
+    saved.save(str(directory))
+    info: Mapping[str, Any] = saved.info
+    return info
+
+
+def download(uri: str, directory: str | None) -> str:
+    """Fetch an artifact; gives its local path."""
+    module = import_module("mlflow.tracking.artifact_utils")
+    return str(module._download_artifact_from_uri(uri, output_path=directory))
+
+
+def local_artifact_location() -> str | None:
+    """Where the current experiment keeps artifacts, if that is a local directory."""
+    mlflow = import_module("mlflow")
+    run = mlflow.active_run()
+    experiment_id = run.info.experiment_id if run else import_module("mlflow.tracking.fluent")._get_experiment_id()
+    location = mlflow.MlflowClient().get_experiment(experiment_id).artifact_location
+    if not import_module("mlflow.utils.uri").is_local_uri(location):
+        return None
+    return str(import_module("mlflow.utils.file_utils").local_file_uri_to_path(location))
+
+
+def total_size(directory: Path) -> int | None:
+    """The bytes in a directory, as MLmodel states them."""
+    size: int | None = import_module("mlflow.utils.file_utils").get_total_file_size(str(directory))
+    return size
+
+
+def exception_class() -> tuple[type[Exception], int]:
+    """``MlflowException``, and the code that servers answer with status 400."""
+    module = import_module("mlflow.exceptions")
+    return module.MlflowException, module.INVALID_PARAMETER_VALUE

@@ -1,0 +1,12 @@
+"""Reports as text. A renderer sees values only and decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from mlflow_kerasguard.findings import Report
+from mlflow_kerasguard.reports import json, text
+
+#: Name of a format to its renderer. The texts have no newline at the end.
+FORMATS: Mapping[str, Callable[[Report], str]] = MappingProxyType({"text": text.render, "json": json.render})

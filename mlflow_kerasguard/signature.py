@@ -1,0 +1,237 @@
+"""The compatibility signature: what a logged model asks for, as a small JSON document.
+
+It holds enough to check the model without its weights: :meth:`CompatibilitySignature.to_model_spec`
+gives the same :class:`~mlflow_kerasguard.model.ModelSpec` as reading the file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlflow_kerasguard.formats.bounded_json import parse_json
+from mlflow_kerasguard.formats.config_tree import collect_objects
+from mlflow_kerasguard.model import Json, ModelSpec, ObjectRef, Origin, Section, WeightSpec
+from mlflow_kerasguard.signature_json import Reader, SignatureError, expect
+from mlflow_kerasguard.version import __version__
+
+#: Layout of the document. To change it: additions that older readers may ignore need nothing. For
+#: anything else raise the number, move today's reading into a module `signature_v<old number>.py` that
+#: returns today's dataclass, choose it in `from_json` by the number, and keep a document of the old
+#: layout in the tests. A reader never drops support for a number: signatures stay in registries.
+SCHEMA_VERSION = 1
+
+#: What the document calls itself, for whoever finds it without MLmodel.
+CREATOR = f"mlflow-kerasguard {__version__}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackagedCode:
+    """Code that travels with the model.
+
+    Attributes:
+        modules: module name to its file, relative to the model's directory.
+        objects: the name under which Keras looks for an object to ``module:qualname``.
+        imported_objects: likewise, where the module belongs to an installed distribution.
+    """
+
+    modules: Mapping[str, str] = field(default_factory=dict)
+    objects: Mapping[str, str] = field(default_factory=dict)
+    imported_objects: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompatibilitySignature:
+    """What a logged model asks for.
+
+    Attributes:
+        created_with: name and version of the writer.
+        model_file: the Keras file, relative to the model's directory.
+        model: what the file says; without ``source`` and ``origin``.
+        python: version of the Python that logged it.
+        platform: its ``sys.platform``.
+        distributions: normalized name to version of the distributions in play at log time.
+        inputs: specification of the inputs, as MLflow's signature or the model itself states them.
+        outputs: likewise.
+        code: what travels with the model.
+        files: SHA-256 of each payload file, by path relative to the model's directory.
+    """
+
+    created_with: str = CREATOR
+    model_file: str
+    model: ModelSpec
+    python: str
+    platform: str
+    distributions: Mapping[str, str] = field(default_factory=dict)
+    inputs: Json = None
+    outputs: Json = None
+    code: PackagedCode = field(default_factory=PackagedCode)
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def origin(self) -> Origin:
+        """What the signature adds to the bare file."""
+        return Origin(
+            python=self.python,
+            distributions=dict(self.distributions),
+            packaged_modules=frozenset(self.code.modules),
+            provided_objects=frozenset(self.code.objects),
+            imported_objects=dict(self.code.imported_objects),
+        )
+
+    def to_model_spec(self, source: str) -> ModelSpec:
+        """The model as reading its file would give it.
+
+        Args:
+            source: the path or URI to report it under.
+        """
+        model = self.model
+        return ModelSpec(
+            source=source,
+            format=model.format,
+            keras_version=model.keras_version,
+            keras_package=model.keras_package,
+            backend=model.backend,
+            config=model.config,
+            compile_config=model.compile_config,
+            objects=model.objects,
+            weights=model.weights,
+            optimizer_weights=model.optimizer_weights,
+            origin=self.origin,
+            details=model.details,
+        )
+
+    def to_json(self) -> str:
+        """The document; the same signature always gives the same text."""
+        return json.dumps(self._to_dict(), indent=1, ensure_ascii=False) + "\n"
+
+    def _to_dict(self) -> dict[str, Any]:
+        model = self.model
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "created_with": self.created_with,
+            "model": {
+                "file": self.model_file,
+                "format": model.format,
+                "keras_package": model.keras_package,
+                "keras_version": model.keras_version,
+                "backend": model.backend,
+                "config": model.config,
+                "compile_config": model.compile_config,
+                "details": dict(model.details),
+            },
+            "environment": {
+                "python": self.python,
+                "platform": self.platform,
+                "distributions": dict(sorted(self.distributions.items())),
+            },
+            "objects": [_inventory_entry(ref) for ref in model.objects],
+            "weights": [_weight_to_dict(weight) for weight in model.weights],
+            "optimizer_weights": [_weight_to_dict(weight) for weight in model.optimizer_weights],
+            "inputs": self.inputs,
+            "outputs": self.outputs,
+            "code": {
+                "modules": dict(sorted(self.code.modules.items())),
+                "objects": dict(sorted(self.code.objects.items())),
+                "imported_objects": dict(sorted(self.code.imported_objects.items())),
+            },
+            "files": dict(sorted(self.files.items())),
+        }
+
+    @classmethod
+    def from_json(cls, text: bytes) -> CompatibilitySignature:
+        """Read a document.
+
+        Args:
+            text: UTF-8.
+
+        Raises:
+            SignatureError: it isn't a signature that this version reads; names the key.
+        """
+        parsed = parse_json(text, "signature.json")
+        # A configuration may hold NaN, which Python's JSON writes and reads.
+        wrong = [anomaly.found for anomaly in parsed.anomalies if anomaly.kind != "json-not-a-number"]
+        if wrong:
+            raise SignatureError(f"the compatibility signature can't be read: {wrong[0]}")
+        document = Reader.of(parsed.value)
+        version = document.take("schema_version", int)
+        if version != SCHEMA_VERSION:
+            raise SignatureError(
+                f"`schema_version` is {version}, and this mlflow-kerasguard {__version__} reads {SCHEMA_VERSION}; "
+                "install the version that wrote it, which `created_with` names"
+            )
+        return _from_document(document)
+
+
+def _from_document(document: Reader) -> CompatibilitySignature:
+    environment, code = document.object("environment"), document.object("code")
+    return CompatibilitySignature(
+        created_with=document.take("created_with", str),
+        model_file=document.object("model").take("file", str),
+        model=_model_from(document),
+        python=environment.take("python", str),
+        platform=environment.take("platform", str),
+        distributions=environment.texts("distributions"),
+        inputs=document.value.get("inputs"),
+        outputs=document.value.get("outputs"),
+        code=PackagedCode(
+            modules=code.texts("modules"),
+            objects=code.texts("objects"),
+            imported_objects=code.texts("imported_objects"),
+        ),
+        files=document.texts("files"),
+    )
+
+
+def _model_from(document: Reader) -> ModelSpec:
+    model = document.object("model")
+    config, compile_config = model.value.get("config"), model.value.get("compile_config")
+    form = model.take("format", str)
+    return ModelSpec(
+        source="",
+        format=form,
+        keras_package=model.optional("keras_package", str),
+        keras_version=model.optional("keras_version", str),
+        backend=model.optional("backend", str),
+        config=config,
+        compile_config=compile_config,
+        objects=_objects(form, config, compile_config),
+        weights=document.each("weights", _weight_from),
+        optimizer_weights=document.each("optimizer_weights", _weight_from),
+        details=model.take("details", dict),
+    )
+
+
+def _objects(form: str, config: Json, compile_config: Json) -> tuple[ObjectRef, ...]:
+    """The objects again, from the configurations: the inventory in the document is for readers.
+
+    A `.keras` file keeps the training configuration inside the model's own, an HDF5 file beside it.
+    """
+    objects = collect_objects(config)
+    if form == "h5" and compile_config is not None:
+        objects += collect_objects(compile_config, section=Section.COMPILE, first=len(objects))
+    return objects
+
+
+def _inventory_entry(ref: ObjectRef) -> dict[str, Any]:
+    return {
+        "kind": ref.kind.value,
+        "module": ref.module,
+        "class_name": ref.class_name,
+        "registered_name": ref.registered_name,
+        "config_keys": sorted(ref.config),
+        "role": ref.role,
+        "section": ref.section.value,
+        "where": ref.where,
+    }
+
+
+def _weight_to_dict(weight: WeightSpec) -> dict[str, Any]:
+    return {"path": weight.path, "shape": list(weight.shape), "dtype": weight.dtype}
+
+
+def _weight_from(entry: Reader) -> WeightSpec:
+    shape = tuple(expect(length, int, f"{entry.name}.shape") for length in entry.take("shape", list))
+    return WeightSpec(path=entry.take("path", str), shape=shape, dtype=entry.take("dtype", str))

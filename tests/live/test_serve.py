@@ -1,0 +1,135 @@
+"""A real `mlflow models serve` and real HTTP: the good model scores, the incompatible one says why."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlflow_kerasguard import load_model
+from tests.conftest import sign_again
+
+pytestmark = [pytest.mark.live, pytest.mark.filterwarnings("ignore::UserWarning:mlflow")]
+
+#: Seconds to wait for a server on a slow machine.
+PATIENCE = 180
+
+
+def _command(model: Path, port: int) -> list[str]:
+    arguments = ["models", "serve", "-m", str(model), "-p", str(port), "--env-manager", "local", "--workers", "1"]
+    return [sys.executable, "-m", "mlflow", *arguments]
+
+
+def _environment(**more: str) -> dict[str, str]:
+    """This process's, with the interpreter's own programs first and nothing else on Python's path."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return {**kept, "PATH": f"{Path(sys.executable).parent}:{kept['PATH']}", **more}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def serving(model: Path, directory: Path):
+    """A server that answers; in a directory of its own, so that no source lies about."""
+    port = _free_port()
+    directory.mkdir()
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen(
+            _command(model, port), cwd=directory, env=_environment(), stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        _await(f"http://127.0.0.1:{port}/ping", process, directory / "log")
+        yield f"http://127.0.0.1:{port}/invocations", directory / "log"
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(30)
+
+
+def _await(url: str, process: subprocess.Popen, log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text()
+        with contextlib.suppress(urllib.error.URLError, ConnectionError), urllib.request.urlopen(url, timeout=5):
+            return
+        time.sleep(0.2)
+    raise AssertionError(log.read_text())
+
+
+def _score(url: str, payload: dict) -> dict:
+    request = urllib.request.Request(url, json.dumps(payload).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as response:
+        return json.load(response)
+
+
+def test_a_model_with_a_custom_layer_scores(logged, tmp_path):
+    data = np.arange(6, dtype="float32").reshape(2, 3)
+    expected = np.asarray(load_model(logged).predict(data, verbose=0))
+    with serving(logged, tmp_path / "elsewhere") as (url, log):
+        from_inputs = _score(url, {"inputs": data.tolist()})["predictions"]
+        from_table = _score(url, {"dataframe_split": {"columns": ["a", "b", "c"], "data": data.tolist()}})[
+            "predictions"
+        ]
+    np.testing.assert_allclose(from_inputs, expected, rtol=1e-4)
+    np.testing.assert_allclose(from_table, expected, rtol=1e-4)
+    assert "step" not in log.read_text(), "a progress bar"
+
+
+def _break(model: Path) -> None:
+    """Give a layer a key that no Keras takes, and make every digest agree again."""
+    file = model / "data" / "model.keras"
+    with zipfile.ZipFile(file) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(members["config.json"])
+    config["config"]["layers"][1]["config"]["from_the_future"] = 1
+    members["config.json"] = json.dumps(config).encode()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    sign_again(model)
+
+
+#: Says at exit which of the heavy packages the process had imported.
+WITNESS = """
+import atexit, sys
+atexit.register(lambda: print("IMPORTED", [m for m in ("keras", "tensorflow", "jax", "torch") if m in sys.modules],
+                              file=sys.stderr, flush=True))
+"""
+
+
+def test_an_incompatible_model_ends_with_the_report_and_nothing_after_it(logged, tmp_path):
+    _break(logged)
+    witness = tmp_path / "witness"
+    witness.mkdir()
+    (witness / "sitecustomize.py").write_text(WITNESS)
+    done = subprocess.run(
+        _command(logged, _free_port()),
+        cwd=witness,
+        env=_environment(PYTHONPATH=str(witness)),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert done.returncode != 0
+    lines = done.stderr.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("INCOMPATIBLE"))
+    before = [line for line in lines[:first] if line and " INFO mlflow." not in line]
+    assert before == [], "MLflow says what it does; nobody else says anything before the report"
+    assert "from_the_future" in done.stderr
+    assert "IMPORTED []" in done.stderr
+    assert "IMPORTED ['" not in done.stderr
