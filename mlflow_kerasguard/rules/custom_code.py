@@ -54,11 +54,12 @@ def missing_module(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Un
         return
     for ref in _custom_objects(model, env):
         if _needs_missing_module(ref, model, env):
+            module = str(_top_level(ref, model))
             yield Mismatch(
                 where=ref.where,
-                expected=f"module `{ref.top_level_module}` for `{_name(ref)}`",
-                found=f"{env.source} has no module `{ref.top_level_module}`",
-                fix=_DISTRIBUTIONS.get(str(ref.top_level_module), "install the distribution that brings the module"),
+                expected=f"module `{module}` for `{_name(ref)}`",
+                found=f"{env.source} has no module `{module}`",
+                fix=_DISTRIBUTIONS.get(module, "install the distribution that brings the module"),
             )
 
 
