@@ -6,7 +6,7 @@ names are used for keys and fields.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
@@ -168,12 +168,11 @@ class ModelSpec:
 
     def without_compile(self) -> ModelSpec:
         """The same model as ``load_model(..., compile=False)`` sees it."""
-        objects = tuple(ref for ref in self.objects if ref.section is Section.MODEL)
+        kept = [index for index, ref in enumerate(self.objects) if ref.section is Section.MODEL]
+        moved = {old: new for new, old in enumerate(kept)}
+        # Objects know their parents by index. A parent always stays: it is a part of the model as well.
+        objects = tuple(_moved(self.objects[index], moved) for index in kept)
         return replace(self, objects=objects, compile_config=None)
-
-    def children(self, index: int) -> Iterator[ObjectRef]:
-        """The objects directly inside the object at ``index``."""
-        return (ref for ref in self.objects if ref.parent == index)
 
     def summary(self) -> str:
         """One line for people."""
@@ -189,3 +188,8 @@ class ModelSpec:
             parts.append(f"on {self.backend}")
         parts.append(f"{layers} layer{'s' * (layers != 1)}, {len(self.weights)} weight{'s' * (len(self.weights) != 1)}")
         return ", ".join(parts)
+
+
+def _moved(ref: ObjectRef, indices: Mapping[int, int]) -> ObjectRef:
+    parent = None if ref.parent is None else indices[ref.parent]
+    return ref if parent == ref.parent else replace(ref, parent=parent)
