@@ -18,9 +18,10 @@ from mlflow_kerasguard.engine import check_model
 from mlflow_kerasguard.environment.installed import installed
 from mlflow_kerasguard.errors import IncompatibleModelError, LoadFailedError, UsageError
 from mlflow_kerasguard.formats import read_model
-from mlflow_kerasguard.keras_runtime import KERAS_PACKAGES, KerasRuntime, import_keras, innermost_message
+from mlflow_kerasguard.keras_runtime import KerasRuntime, import_keras, innermost_message
 from mlflow_kerasguard.restore import Bundle
 from mlflow_kerasguard.rules.environment import BACKENDS
+from mlflow_kerasguard.rules.view import keras_package
 from mlflow_kerasguard.serving import KerasModelWrapper
 from mlflow_kerasguard.tracking import fetch
 
@@ -175,7 +176,7 @@ def _construct(
     compile: bool,
 ) -> Any:
     """Import Keras, restore the packaged code and deserialize."""
-    package = spec.keras_package if spec.keras_package in KERAS_PACKAGES else environment.default_keras_package
+    package = keras_package(spec, environment)
     assert logged.model_file is not None, "an unreadable model doesn't pass the check"
     try:
         runtime = import_keras(package, environment.configured_backend)

@@ -148,8 +148,8 @@ class FakeKerasApi:
     def refuses_lambdas(self, *, legacy_hdf5: bool) -> bool:
         return self.refuses
 
-    def imports_module(self, name: str) -> bool:
-        return name in self.imported
+    def imports_module(self, ref: ObjectRef) -> bool:
+        return ref.top_level_module in self.imported
 
     def find_class(self, ref: ObjectRef, *, legacy_hdf5: bool) -> ClassApi | None:
         if legacy_hdf5 or not ref.has_module:

@@ -151,14 +151,12 @@ def test_bare_files(tmp_path):
     np.testing.assert_allclose(loaded.predict(data, verbose=0), live.predict(data, verbose=0), rtol=1e-5)
 
 
-@pytest.mark.skipif(keras.__name__ == "tf_keras", reason="a bare file doesn't say that it is of `tf_keras`")
 def test_custom_objects_of_the_caller(tmp_path, local_modules):
     module = local_modules(own=f"import {keras.__name__} as keras\nclass Own(keras.layers.Layer):\n    pass\n")
     live = keras.Sequential([keras.layers.InputLayer((3,)), module.Own()])
     live.save(tmp_path / "bare.keras", **({} if IS_KERAS_3 else {"save_format": "keras"}))
-    if IS_KERAS_3:  # Keras 2 imports modules by the names in the file.
-        with pytest.raises(IncompatibleModelError, match=r"`own\.Own`"):
-            load_model(tmp_path / "bare.keras")
+    with pytest.raises(IncompatibleModelError, match=r"`own\.Own`"):
+        load_model(tmp_path / "bare.keras")
     loaded = load_model(tmp_path / "bare.keras", custom_objects={"Own": module.Own})
     assert isinstance(loaded.layers[-1], module.Own)
     assert "Own" not in keras.utils.get_custom_objects()
@@ -177,7 +175,6 @@ def test_objects_of_installed_packages_are_imported(tmp_path, monkeypatch, local
     assert type(load_model(tmp_path / "model").layers[-1]) is theirs.layers.Own
 
 
-@pytest.mark.skipif(not IS_KERAS_3, reason="Keras 2 asks for the unsafe class by another path")
 def test_a_lambda_needs_trust(tmp_path):
     live = keras.Sequential([keras.layers.InputLayer((3,)), keras.layers.Lambda(lambda x: 2 * x)])
     save_model(live, tmp_path / "model", input_example=rows(2, 3))

@@ -112,5 +112,5 @@ class KerasApi(Protocol):
     def refuses_lambdas(self, *, legacy_hdf5: bool) -> bool:
         """Whether ``load_model`` with its defaults refuses a Python lambda."""
 
-    def imports_module(self, name: str) -> bool:
-        """Whether the loader imports a class's module by itself, given its top-level name."""
+    def imports_module(self, ref: ObjectRef) -> bool:
+        """Whether the loader imports the module of a class that isn't Keras's own by itself."""

@@ -81,6 +81,17 @@ class Lookup:
             return None  # What a layer holds goes through `deserialize_keras_object`, which needs a module.
         return self._layer_by_name(ref.class_name)
 
+    def goes_by_module(self, ref: ObjectRef) -> bool:
+        """Whether an object's module is looked at, not only its class name.
+
+        Keras 2 hands everything inside a model to ``layers.deserialize`` and its like, which look in
+        tables; Keras 3 does so with what a layer's constructor hands to ``initializers.get``.
+        """
+        if not self.is_keras_3:
+            return ref.parent is None
+        namespace = _ROLE_NAMESPACES.get(ref.role.rsplit("_", 1)[-1])
+        return namespace is None or self._table(namespace) is None
+
     def _table(self, namespace: str) -> dict[str, Definition] | None:
         """Keras 3's table for a namespace, where its ``get`` uses it."""
         if namespace not in self._tables:

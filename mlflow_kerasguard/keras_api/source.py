@@ -106,8 +106,10 @@ class SourceKerasApi:
     def takes_nested_endpoints(self) -> bool:
         return self.loader.nested_endpoints
 
-    def imports_module(self, name: str) -> bool:
-        return self.loader.importable is None or name in self.loader.importable
+    def imports_module(self, ref: ObjectRef) -> bool:
+        if not self._lookup.goes_by_module(ref):
+            return False
+        return self.loader.importable is None or ref.top_level_module in self.loader.importable
 
     def _class_api(self, definition: Definition) -> ClassApi | None:
         if definition.class_outline is None:

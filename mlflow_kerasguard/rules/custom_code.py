@@ -103,7 +103,7 @@ def _is_imported(ref: ObjectRef, model: ModelSpec, env: Environment) -> bool:
         return False
     if _imported_from(ref, model) is not None:
         return True
-    return model.format != "h5" and keras_api(model, env).imports_module(name)
+    return model.format != "h5" and keras_api(model, env).imports_module(ref)
 
 
 def _name(ref: ObjectRef) -> str:

@@ -13,10 +13,22 @@ from mlflow_kerasguard.model import Kind, ModelSpec, ObjectRef
 #: Top-level modules whose classes Keras itself brings.
 KERAS_MODULES = frozenset({"keras", "tf_keras"})
 
+#: The last 2.x release of the package ``keras``.
+LAST_KERAS_2 = 15
+
 
 def keras_package(model: ModelSpec, env: Environment) -> str:
-    """The package that loads the model: the one that saved it where that is known."""
-    return model.keras_package or env.default_keras_package
+    """The package that loads the model: the one that saved it where that is known.
+
+    A Keras 2 later than 2.15 exists as ``tf_keras`` only; where that isn't installed, whatever is
+    there has to take the file.
+    """
+    if model.keras_package in {"keras", "tf_keras"}:
+        return str(model.keras_package)
+    saver = model.keras_version.split(".") if model.keras_version else []
+    if "tf-keras" in env.distributions and saver[:1] == ["2"] and _number(saver[1:]) > LAST_KERAS_2:
+        return "tf_keras"
+    return env.default_keras_package
 
 
 def keras_api(model: ModelSpec, env: Environment) -> KerasApi:
@@ -31,6 +43,11 @@ def keras_api(model: ModelSpec, env: Environment) -> KerasApi:
 def keras_is_missing(model: ModelSpec, env: Environment) -> bool:
     """No Keras is there at all: one finding says so, and no other rule has anything to add."""
     return env.complete and keras_package(model, env).replace("_", "-") not in env.distributions
+
+
+def _number(parts: list[str]) -> int:
+    """The first part of a version's rest, where it is one; the file may say anything."""
+    return int(parts[0]) if parts and parts[0].isascii() and parts[0].isdigit() else 0
 
 
 def major(version: str) -> int:

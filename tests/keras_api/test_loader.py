@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from mlflow_kerasguard.keras_api.loader import read_loader
+from mlflow_kerasguard.keras_api.source import SourceKerasApi
 from mlflow_kerasguard.keras_api.tables import get_uses_table, read_table, to_snake_case
 from mlflow_kerasguard.keras_api.tree import SourceTree
+from mlflow_kerasguard.model import ObjectRef
 
 NEW = {
     "keras/src/saving/serialization_lib.py": 'if package in {"keras", "keras_hub"}:\n    issubclass(obj, KerasSaveable)\n',
@@ -88,3 +90,26 @@ def test_which_get_uses_its_table():
 )
 def test_snake_case(name, snake):
     assert to_snake_case(name) == snake
+
+
+@pytest.mark.parametrize(
+    ("version", "files", "ref", "imported"),
+    [
+        ("3.15.1", NEW, {"role": "layers", "parent": 0}, False),
+        ("3.15.1", NEW, {"role": "layers", "parent": 0, "module": "keras_hub.layers"}, True),
+        # `initializers.get` looks into its table only.
+        ("3.15.1", NEW, {"role": "kernel_initializer", "parent": 0, "module": "keras_hub.layers"}, False),
+        # Before 3.11 Keras 3 imported whatever the file named.
+        ("3.8.0", {}, {"role": "layers", "parent": 0}, True),
+        # Keras 2 does so for the model itself only.
+        ("2.15.0", {}, {"role": "layers", "parent": 0}, False),
+        ("2.15.0", {}, {"role": "", "parent": None}, True),
+    ],
+)
+def test_which_modules_the_loader_imports(version, files, ref, imported):
+    class Files:
+        def read(self, path):
+            return files.get(path)
+
+    fields = {"class_name": "Scale", "module": "shop.layers", "has_module": True, **ref}
+    assert SourceKerasApi("keras", version, Files()).imports_module(ObjectRef(**fields)) is imported

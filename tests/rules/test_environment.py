@@ -7,6 +7,7 @@ import pytest
 from mlflow_kerasguard.environment import Distribution, Environment
 from mlflow_kerasguard.model import Kind, ObjectRef, Origin
 from mlflow_kerasguard.rules.environment import backend_used
+from mlflow_kerasguard.rules.view import keras_package
 from tests.builders import Case, environment, model, ref, unknown_environment
 
 NO_KERAS = environment(packages={"tensorflow": "2.21.0"})
@@ -175,3 +176,21 @@ def test_an_environment_describes_itself():
     assert environment().describe() == "a test environment (Python 3.11.7, keras 3.15.1, tensorflow 2.21.0)"
     assert "no Keras" in environment(packages={}).describe()
     assert Environment(source="nothing known").describe() == "nothing known"
+
+
+@pytest.mark.parametrize(
+    ("version", "packages", "expected"),
+    [
+        # Keras 2 after 2.15 is tf_keras only.
+        ("2.18.0", {"keras": "3.15.1", "tf-keras": "2.18.0"}, "tf_keras"),
+        ("2.15.0", {"keras": "3.15.1", "tf-keras": "2.18.0"}, "keras"),
+        ("2.18.0", {"keras": "3.15.1"}, "keras"),
+        ("3.15.1", {"keras": "3.15.1", "tf-keras": "2.18.0"}, "keras"),
+        ("2.x", {"keras": "3.15.1", "tf-keras": "2.18.0"}, "keras"),
+        ("2", {"keras": "3.15.1", "tf-keras": "2.18.0"}, "keras"),
+        (None, {"tf-keras": "2.18.0"}, "tf_keras"),
+    ],
+)
+def test_the_package_that_loads_a_bare_file(version, packages, expected):
+    spec = model(keras_package=None, keras_version=version)
+    assert keras_package(spec, environment(packages=packages)) == expected
