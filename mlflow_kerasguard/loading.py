@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from mlflow_kerasguard import artifact, golden, mlflow_private
 from mlflow_kerasguard.artifact import LoggedModel
+from mlflow_kerasguard.custom_code.restore import Bundle
 from mlflow_kerasguard.engine import check_model
 from mlflow_kerasguard.environment.installed import installed
 from mlflow_kerasguard.errors import IncompatibleModelError, LoadFailedError, UsageError
 from mlflow_kerasguard.formats import read_model
 from mlflow_kerasguard.keras_runtime import KerasRuntime, import_keras, innermost_message
-from mlflow_kerasguard.restore import Bundle
 from mlflow_kerasguard.rules.environment import BACKENDS
 from mlflow_kerasguard.rules.view import keras_package
 from mlflow_kerasguard.serving import KerasModelWrapper

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from mlflow_kerasguard import artifact, golden, mlflow_private, requirements
-from mlflow_kerasguard.custom_code import CapturedCode, capture
+from mlflow_kerasguard.custom_code.capture import CapturedCode, capture
+from mlflow_kerasguard.custom_code.live_objects import LiveObjects, require_constructible
 from mlflow_kerasguard.engine import check_model
 from mlflow_kerasguard.environment.installed import installed
 from mlflow_kerasguard.errors import ModelNotLoggableError, UsageError
 from mlflow_kerasguard.findings import Verdict
 from mlflow_kerasguard.formats import read_model
 from mlflow_kerasguard.keras_runtime import KerasRuntime, require_built, runtime_of
-from mlflow_kerasguard.live_objects import LiveObjects, require_constructible
 from mlflow_kerasguard.model import ModelSpec
 from mlflow_kerasguard.serving import KerasModelWrapper
 from mlflow_kerasguard.signature import SCHEMA_VERSION, CompatibilitySignature, PackagedCode

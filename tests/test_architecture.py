@@ -29,9 +29,7 @@ LAYERS = {
     "rules": "rules rules.*",
     "engine": "engine",
     "check and artifact": "mlflow_private tracking signature_json signature artifact checking",
-    "tools of the flavor": (
-        "keras_runtime live_objects local_modules main_module restore custom_code golden requirements staging"
-    ),
+    "tools of the flavor": "keras_runtime custom_code custom_code.* golden requirements staging",
     "flavor": "saving loading serving flavor",
     "surface": "(package) cli __main__",
 }

@@ -1,7 +1,7 @@
 """Capture the source of custom objects: the local modules that they come from, and what these import.
 
 Sources only, never pickles. What is installed as a distribution isn't copied but pinned; see
-:mod:`mlflow_kerasguard.requirements`. The other direction is :mod:`mlflow_kerasguard.restore`.
+:mod:`mlflow_kerasguard.requirements`. The other direction is :mod:`mlflow_kerasguard.custom_code.restore`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from mlflow_kerasguard import main_module
+from mlflow_kerasguard.custom_code import main_module
+from mlflow_kerasguard.custom_code.live_objects import FRAMEWORKS, LiveObjects, is_custom, lookup_names
+from mlflow_kerasguard.custom_code.local_modules import (
+    Source,
+    find_source,
+    imported_names,
+    is_installed,
+    parents,
+    top_level_of,
+)
 from mlflow_kerasguard.errors import CodeCaptureError, UsageError
-from mlflow_kerasguard.live_objects import FRAMEWORKS, LiveObjects, is_custom, lookup_names
-from mlflow_kerasguard.local_modules import Source, find_source, imported_names, is_installed, parents, top_level_of
 from mlflow_kerasguard.model import Kind, ModelSpec
 
 if TYPE_CHECKING:

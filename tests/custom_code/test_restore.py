@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from mlflow_kerasguard.custom_code.restore import Bundle, bundle_of
 from mlflow_kerasguard.errors import KerasGuardError
-from mlflow_kerasguard.restore import Bundle, bundle_of
 
 
 def bundle(directory: Path, **sources: str) -> Bundle:

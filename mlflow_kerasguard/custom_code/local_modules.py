@@ -11,7 +11,7 @@ from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec, PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlflow_kerasguard import restore
+from mlflow_kerasguard.custom_code import restore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,11 +7,12 @@ import sys
 
 import pytest
 
-from mlflow_kerasguard import load_model, main_module
-from mlflow_kerasguard.custom_code import capture
+from mlflow_kerasguard import load_model
+from mlflow_kerasguard.custom_code import main_module
+from mlflow_kerasguard.custom_code.capture import capture
+from mlflow_kerasguard.custom_code.live_objects import LiveObjects
 from mlflow_kerasguard.errors import CodeCaptureError
 from mlflow_kerasguard.keras_runtime import runtime_of
-from mlflow_kerasguard.live_objects import LiveObjects
 from mlflow_kerasguard.model import ModelSpec
 from tests.keras_cases import keras, sequential
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from mlflow_kerasguard import load_model, save_model
-from mlflow_kerasguard.custom_code import CapturedCode, capture
+from mlflow_kerasguard.custom_code.capture import CapturedCode, capture
+from mlflow_kerasguard.custom_code.live_objects import LiveObjects, is_custom
+from mlflow_kerasguard.custom_code.local_modules import find_source, imported_names, is_installed
 from mlflow_kerasguard.errors import CodeCaptureError, UsageError
 from mlflow_kerasguard.keras_runtime import runtime_of
-from mlflow_kerasguard.live_objects import LiveObjects, is_custom
-from mlflow_kerasguard.local_modules import find_source, imported_names, is_installed
 from mlflow_kerasguard.model import Kind, ModelSpec, ObjectRef
 from tests.conftest import HELPERS, LAYERS
 from tests.keras_cases import keras, rows, sequential
@@ -21,7 +21,6 @@ from tests.keras_cases import keras, rows, sequential
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:mlflow")
 
 NAME = keras.__name__
-ROOT = Path(__file__).parent.parent
 
 
 def captured(model, *refs, custom_objects=None, code_paths=()) -> CapturedCode:
