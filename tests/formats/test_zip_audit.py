@@ -90,10 +90,6 @@ ODD_ARCHIVES = {
     "other size": (index_entry(SOUND, b"metadata.json", 24, "<I", 5), ["zip-headers-disagree", "metadata-damaged"]),
     "other checksum": (index_entry(SOUND, b"metadata.json", 16, "<I", 5), ["zip-headers-disagree", "metadata-damaged"]),
     "other method": (index_entry(SOUND, b"metadata.json", 10, "<H", 8), ["zip-headers-disagree", "metadata-damaged"]),
-    "elsewhere": (
-        index_entry(SOUND, b"config.json", 42, "<I", 3),
-        ["zip-overlap", "zip-headers-disagree", "config-damaged"],
-    ),
     "bomb": (
         index_entry(_member("assets/a", bytes(100)), b"assets/a", 24, "<I", 300 << 20),
         ["zip-expansion", "zip-headers-disagree"],
@@ -109,6 +105,16 @@ ODD_ARCHIVES = {
 def test_an_odd_archive(tmp_path, name):
     data, kinds = ODD_ARCHIVES[name]
     assert _kinds(_read(tmp_path, data)) == kinds
+
+
+def test_a_member_said_to_be_elsewhere(tmp_path):
+    kinds = _kinds(_read(tmp_path, index_entry(SOUND, b"config.json", 42, "<I", 3)))
+    # Python 3.13 finds the neighbour overlapped as well, and refuses to read it.
+    assert [kind for kind in kinds if kind != "metadata-damaged"] == [
+        "zip-overlap",
+        "zip-headers-disagree",
+        "config-damaged",
+    ]
 
 
 def test_a_member_renamed_in_the_index(tmp_path):

@@ -12,9 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.files import dense, write_keras
+
 ROOT = Path(__file__).parent.parent.parent
 
 FLAVOR = ("tests/test_flavor.py", "tests/test_loading.py", "tests/test_serving.py", "tests/test_golden.py")
+WITHOUT_KERAS = ("tests/rules", "tests/test_rules_contract.py", "tests/reports", "tests/test_model.py")
 CHECKING = ("tests/rules", "tests/formats", "tests/reports", "tests/test_rules_contract.py", "tests/test_cli.py")
 
 #: What each environment has, and which tests it runs.
@@ -27,7 +30,6 @@ ENVIRONMENTS = {
     "jax": (["jax", "keras"], FLAVOR),
     # Plain `torch` brings gigabytes of CUDA on Linux; this release exists as a CPU build as well.
     "torch": (["torch==2.13.0", "keras"], FLAVOR),
-    "no-keras": ([], CHECKING),
 }
 
 TEST_TOOLS = ["pytest", "hypothesis", "coverage"]
@@ -67,6 +69,18 @@ def test_with_other_packages(name, tmp_path):
     output = run_tests(make_environment(tmp_path / "environment", packages), tests)
     assert " passed" in output
     assert " failed" not in output
+
+
+@pytest.mark.live
+def test_checking_works_where_there_is_no_keras(tmp_path):
+    python = make_environment(tmp_path / "environment", [])
+    run_tests(python, WITHOUT_KERAS)
+    file = write_keras(tmp_path / "model.keras", dense())
+    done = subprocess.run([python, "-m", "mlflow_kerasguard", "check", file], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "KG401" in done.stdout
+    assert "no Keras" in done.stdout
+    assert done.stderr == ""
 
 
 @pytest.mark.live
