@@ -6,12 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlflow_kerasguard.artifact import is_logged_model, read_logged_model
 from mlflow_kerasguard.engine import check_model
 from mlflow_kerasguard.environment.installed import installed
 from mlflow_kerasguard.errors import UsageError
 from mlflow_kerasguard.formats import read_model
-from mlflow_kerasguard.tracking import fetch
 
 if TYPE_CHECKING:
     from mlflow_kerasguard.findings import Report
@@ -37,9 +35,16 @@ def check(model: str | Path, against: None = None, *, compile: bool = True) -> R
     if against is not None:
         raise UsageError(f"`against` takes None (this interpreter), not {against!r}")
     # A URI says more to the reader of a report than the place that it was fetched to.
-    spec = replace(_read(fetch(model)), source=str(model))
-    return check_model(spec, installed(), compile=compile)
+    return check_model(replace(_read(model), source=str(model)), installed(), compile=compile)
 
 
-def _read(path: Path) -> ModelSpec:
-    return read_logged_model(path) if is_logged_model(path) else read_model(path)
+def _read(model: str | Path) -> ModelSpec:
+    path = Path(model)
+    if path.is_file():
+        return read_model(path)
+    # What a bare file doesn't need: a quick answer shouldn't wait for it.
+    from mlflow_kerasguard.artifact import is_logged_model, read_logged_model
+    from mlflow_kerasguard.tracking import fetch
+
+    fetched = fetch(model)
+    return read_logged_model(fetched) if is_logged_model(fetched) else read_model(fetched)

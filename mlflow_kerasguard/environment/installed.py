@@ -7,13 +7,10 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import cache, cached_property
 from importlib.machinery import PathFinder
-from importlib.metadata import MetadataPathFinder, PathDistribution
 from pathlib import Path
 from types import ModuleType
-
-from packaging.utils import canonicalize_name
 
 from mlflow_kerasguard.environment import Distribution, Environment
 from mlflow_kerasguard.keras_api import KerasApi, Unknown
@@ -49,52 +46,74 @@ def installed() -> Environment:
 
 
 class _Distributions(Mapping[str, Distribution]):
-    """What is installed on a path, found by name; metadata is read only when it is asked for."""
+    """What is installed on a path, found by name; metadata is read only when it is asked for.
+
+    By the names of the metadata directories, as PyPA's specification of recorded installations says.
+    ``importlib.metadata`` would do, but with it come the modules for e-mail and sockets, and a tenth of
+    the time that a whole check may take.
+    """
 
     def __init__(self, path: tuple[str, ...]) -> None:
-        # An entry that isn't a directory (the standard library's zip) would be looked at anew each time.
-        self._path = [entry for entry in path if Path(entry).is_dir()]
-        self._read = cache(self._find)
+        self._path = path
+        self._read = cache(_distribution)
 
-    def _find(self, name: str) -> Distribution | None:
-        for found in MetadataPathFinder.find_distributions(_context(name, self._path)):
-            return _distribution(found)
-        return None
-
-    def __getitem__(self, name: str) -> Distribution:
-        found = self._read(name)
-        if found is None:
-            raise KeyError(name)
+    @cached_property
+    def _found(self) -> dict[str, Path]:
+        found: dict[str, Path] = {}
+        for directory in self._path:
+            for name in _listing(directory):
+                stem, dot, suffix = name.rpartition(".")
+                if dot and suffix in {"dist-info", "egg-info"}:
+                    # The first one on the path is the one that is imported.
+                    found.setdefault(_normalized(stem.split("-", 1)[0]), Path(directory, name))
         return found
 
+    def __getitem__(self, name: str) -> Distribution:
+        return self._read(self._found[name])
+
     def __iter__(self) -> Iterator[str]:
-        everything = MetadataPathFinder.find_distributions(_context(None, self._path))
-        # The first one on the path is the one that is imported.
-        return iter(dict.fromkeys(_distribution(found).name for found in everything))
+        return iter(self._found)
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return len(self._found)
 
 
-def _context(name: str | None, path: list[str]) -> MetadataPathFinder.Context:
-    return MetadataPathFinder.Context(name=name, path=path)
+def _listing(directory: str) -> list[str]:
+    try:
+        return [entry.name for entry in Path(directory).iterdir()]
+    except OSError:
+        return []  # The standard library's zip, say.
 
 
-def _distribution(found: PathDistribution) -> Distribution:
+def _normalized(name: str) -> str:
+    """A distribution's name as PyPA's specification of names normalizes it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _distribution(directory: Path) -> Distribution:
     """The few header fields that rules need; parsing the whole message is slow."""
-    text = found.read_text("METADATA") or found.read_text("PKG-INFO") or ""
-    header = text.split("\n\n", 1)[0]
     fields: dict[str, list[str]] = {}
-    for line in header.splitlines():
+    for line in _metadata(directory).split("\n\n", 1)[0].splitlines():
         name, separator, value = line.partition(":")
         if separator and not name.startswith((" ", "\t")):
             fields.setdefault(name.lower(), []).append(value.strip())
+    stem = directory.name.rpartition(".")[0]
     return Distribution(
-        name=canonicalize_name(fields["name"][0]),
-        version=fields["version"][0],
+        name=_normalized(fields.get("name", [stem.split("-")[0]])[0]),
+        version=fields.get("version", [stem.partition("-")[2] or "0"])[0],
         requires=tuple(fields.get("requires-dist", ())),
         requires_python=fields.get("requires-python", [None])[0],
     )
+
+
+def _metadata(directory: Path) -> str:
+    """The text of a distribution's metadata; old tools wrote a file instead of a directory."""
+    for path in (directory / "METADATA", directory / "PKG-INFO", directory):
+        try:
+            return path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+    return ""
 
 
 def _keras_reader(path: tuple[str, ...]) -> Callable[[str], KerasApi]:

@@ -65,9 +65,10 @@ def missing_argument(model: ModelSpec, env: Environment) -> Iterator[Mismatch | 
     api = keras_api(model, env)
     for ref in own_objects(model, env, Kind.CLASS):
         found = find_class(api, ref, model)
-        if found is None:
+        missing = found.required.difference(ref.config) if found is not None else None
+        if found is None or not missing:
             continue
-        for key in sorted(found.required - set(ref.config) - found.supplied - found.dropped):
+        for key in sorted(missing - found.supplied - found.dropped):
             yield Mismatch(
                 where=ref.where,
                 expected=f"`{ref.class_name}` without `{key}`",

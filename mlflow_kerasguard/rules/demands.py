@@ -24,6 +24,9 @@ _PACKING = 8
 _LARGEST = 10**18
 _MOST_DIMENSIONS = 10
 
+#: The keys that tell how large a layer is.
+_SIZES = frozenset({"units", "filters", "output_dim", "num_heads", "input_dim", "kernel_size"})
+
 _DRIVE = re.compile(r"[A-Za-z]:[/\\]")
 
 
@@ -49,6 +52,8 @@ def exceeds(declared: int, stored: int) -> bool:
 def weight_values(ref: ObjectRef) -> int:
     """About how many weight values the configuration asks for; 1 where it doesn't say."""
     config = ref.config
+    if ref.build_config is None and _SIZES.isdisjoint(config):
+        return 1  # Most objects are initializers and the like.
     width = max(_count(config.get(key)) for key in ("units", "filters", "output_dim"))
     width = max(width, _count(config.get("num_heads")) * _count(config.get("key_dim")))
     depth = max(_count(config.get("input_dim")), _last_of(ref.build_config))

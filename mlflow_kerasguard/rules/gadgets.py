@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from functools import lru_cache
 
 from mlflow_kerasguard.model import Kind, ObjectRef
 
@@ -101,25 +102,31 @@ def bytecode(ref: ObjectRef) -> Iterator[str]:
 
 def why_unsafe(ref: ObjectRef) -> str | None:
     """What is wrong with building or calling the object that ``ref`` names; None where nothing is known to be."""
-    top = ref.top_level_module
-    if top is None or ref.kind is Kind.LAMBDA:
+    if ref.module is None or ref.kind is Kind.LAMBDA:
         return None
+    return _why_unsafe(ref.kind, ref.module, ref.class_name, ref.has_module)
+
+
+@lru_cache(maxsize=4096)
+def _why_unsafe(kind: Kind, module: str, name: str, has_module: bool) -> str | None:
+    """The same, for what a model names many times over."""
+    top = module.split(".", 1)[0]
     if top == "builtins":
-        return "a function of Python itself" if ref.class_name in _DANGEROUS_BUILTINS else None
+        return "a function of Python itself" if name in _DANGEROUS_BUILTINS else None
     if top in sys.stdlib_module_names:
         return "a part of Python's standard library"
     if top in _LOADERS:
         return "a part of a package that runs or installs code"
-    if top in _KERAS and ref.has_module and _is_tool(ref):
+    if top in _KERAS and has_module and _is_tool(kind, module, name):
         return "a utility of Keras, which no model is built from"
     return None
 
 
-def _is_tool(ref: ObjectRef) -> bool:
-    name, namespace = ref.class_name, _namespace(str(ref.module))
+def _is_tool(kind: Kind, module: str, name: str) -> bool:
+    namespace = _namespace(module)
     if _ACTING.match(name):
         return True
-    if ref.kind is Kind.FUNCTION:
+    if kind is Kind.FUNCTION:
         return bool(namespace) and namespace not in _FUNCTION_NAMESPACES and name not in _HARMLESS_FUNCTIONS
     return namespace in _TOOL_NAMESPACES and not name[:1].isupper()
 
