@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlflow_kerasguard.environment import Distribution, Environment
-from mlflow_kerasguard.keras_api import ClassApi, FunctionApi, KerasApi, Unknown
+from mlflow_kerasguard.keras_api import ClassApi, FunctionApi, KerasApi, LoaderFacts, Unknown
 from mlflow_kerasguard.model import Kind, ModelSpec, ObjectRef
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class FakeKerasApi:
     version: str
     classes: Mapping[str, ClassApi]
     functions: Mapping[str, FunctionApi]
-    takes_nested_endpoints: bool = True
+    loader: LoaderFacts = field(default_factory=LoaderFacts)
     refuses: bool = True
     imported: frozenset[str] = frozenset({"keras"})
     rewritten: frozenset[str] = frozenset()

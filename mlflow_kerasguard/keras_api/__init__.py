@@ -74,6 +74,37 @@ class FunctionApi:
     reachable: bool = True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoaderFacts:
+    """How one release's loader and base classes behave.
+
+    Flat, so that it can be shipped as data: each field is a bool, an int, a string, None, or a frozenset
+    or tuple of strings.
+
+    Attributes:
+        importable: the only top-level modules that it imports by name; None where it imports any.
+        canonical_names_only: a function is found only under the first name it is exported by,
+            because what a module lookup finds has to be a ``KerasSaveable`` class.
+        zip_safe_mode: lambdas in a `.keras` file are refused by default.
+        hdf5_safe_mode: lambdas in a legacy HDF5 file are refused by default.
+        hdf5_rewritten: layer keys that the legacy HDF5 path of Keras 3 renames or drops.
+        hdf5_lambda_dropped: the same for Lambda layers only.
+        hdf5_replaces_strings: the legacy HDF5 path takes a string in a layer's config for a function
+            where ``keras.layers`` has one of that name.
+        nested_endpoints: a functional model's ``input_layers`` and ``output_layers`` may be a single
+            endpoint or nest; else they have to be a list or dict of endpoints.
+    """
+
+    importable: frozenset[str] | None = None
+    canonical_names_only: bool = False
+    zip_safe_mode: bool = False
+    hdf5_safe_mode: bool = False
+    hdf5_rewritten: frozenset[str] = frozenset()
+    hdf5_lambda_dropped: frozenset[str] = frozenset()
+    hdf5_replaces_strings: bool = False
+    nested_endpoints: bool = True
+
+
 class KerasApi(Protocol):
     """One Keras release's API, as far as a saved model can touch it."""
 
@@ -86,8 +117,8 @@ class KerasApi(Protocol):
         """The release."""
 
     @property
-    def takes_nested_endpoints(self) -> bool:
-        """Whether ``input_layers`` of a functional model may be a single endpoint, or nest."""
+    def loader(self) -> LoaderFacts:
+        """How the release's loader behaves."""
 
     def find_class(self, ref: ObjectRef, *, legacy_hdf5: bool) -> ClassApi | None:
         """The class that Keras would build for ``ref``, or None where it would find none.

@@ -3,37 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from mlflow_kerasguard.keras_api import LoaderFacts
 from mlflow_kerasguard.keras_api.tree import SourceTree
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoaderFacts:
-    """What distinguishes one release's loader from another's.
-
-    Attributes:
-        importable: the only top-level modules that it imports by name; None where it imports any.
-        canonical_names_only: a function is found only under the first name it is exported by,
-            because what a module lookup finds has to be a ``KerasSaveable`` class.
-        zip_safe_mode: lambdas in a `.keras` file are refused by default.
-        hdf5_safe_mode: lambdas in a legacy HDF5 file are refused by default.
-        hdf5_rewritten: layer keys that the legacy HDF5 path of Keras 3 renames or drops.
-        hdf5_lambda_dropped: the same for Lambda layers only.
-        hdf5_replaces_strings: the legacy HDF5 path takes a string in a layer's config for a function
-            where ``keras.layers`` has one of that name.
-        nested_endpoints: a functional model's ``input_layers`` and ``output_layers`` may be a single
-            endpoint or nest; else they have to be a list or dict of endpoints.
-    """
-
-    importable: frozenset[str] | None = None
-    canonical_names_only: bool = False
-    zip_safe_mode: bool = False
-    hdf5_safe_mode: bool = False
-    hdf5_rewritten: frozenset[str] = frozenset()
-    hdf5_lambda_dropped: frozenset[str] = frozenset()
-    hdf5_replaces_strings: bool = False
-    nested_endpoints: bool = True
 
 
 def read_loader(tree: SourceTree) -> LoaderFacts:

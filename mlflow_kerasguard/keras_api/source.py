@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from functools import cached_property
 
-from mlflow_kerasguard.keras_api import ClassApi, FunctionApi
+from mlflow_kerasguard.keras_api import ClassApi, FunctionApi, LoaderFacts
 from mlflow_kerasguard.keras_api.chain import ClassReader
-from mlflow_kerasguard.keras_api.loader import LoaderFacts, read_loader
+from mlflow_kerasguard.keras_api.loader import read_loader
 from mlflow_kerasguard.keras_api.lookup import LAYER_ROLES, Lookup, is_legacy_optimizer
 from mlflow_kerasguard.keras_api.tree import Definition, Files, SourceTree
 from mlflow_kerasguard.model import ObjectRef, Section
@@ -101,10 +101,6 @@ class SourceKerasApi:
 
     def refuses_lambdas(self, *, legacy_hdf5: bool) -> bool:
         return self.loader.hdf5_safe_mode if legacy_hdf5 else self.loader.zip_safe_mode
-
-    @property
-    def takes_nested_endpoints(self) -> bool:
-        return self.loader.nested_endpoints
 
     def imports_module(self, ref: ObjectRef) -> bool:
         if not self._lookup.goes_by_module(ref):

@@ -111,7 +111,7 @@ def unreadable_endpoints(model: ModelSpec, env: Environment) -> Iterator[Mismatc
     if not graphs or keras_is_missing(model, env):
         return
     api = keras_api(model, env)
-    for ref in () if api.takes_nested_endpoints else graphs:
+    for ref in () if api.loader.nested_endpoints else graphs:
         for key in ("input_layers", "output_layers"):
             if not _is_flat(ref.config[key]):
                 yield Mismatch(

@@ -161,7 +161,7 @@ def test_what_the_hdf5_loader_of_keras_3_does_to_words_and_operations():
     assert not release.replaces_string(layer, "dot", legacy_hdf5=False)
     assert release.has_operation("Multiply")
     assert not release.has_operation("Dense")
-    assert not release.takes_nested_endpoints
+    assert not release.loader.nested_endpoints
 
 
 def test_a_package_without_anything():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlflow_kerasguard.keras_api import ClassApi
+from mlflow_kerasguard.keras_api import ClassApi, LoaderFacts
 from mlflow_kerasguard.model import Kind, ObjectRef
 from tests.builders import Case, environment, model, ref
 
@@ -29,7 +29,7 @@ def graph(inputs, outputs):
     return model(ref("keras.Functional", config=config, where="model", parent=None))
 
 
-FLAT_ONLY = environment(keras={"takes_nested_endpoints": False})
+FLAT_ONLY = environment(keras={"loader": LoaderFacts(nested_endpoints=False)})
 
 REPLACING = environment(keras={"replaced": frozenset({"dot"})})
 
