@@ -15,7 +15,7 @@ from types import ModuleType
 from mlflow_kerasguard.environment import Distribution, Environment
 from mlflow_kerasguard.keras_api import KerasApi, Unknown
 from mlflow_kerasguard.keras_api.source import SourceKerasApi
-from mlflow_kerasguard.keras_api.tree import Directory
+from mlflow_kerasguard.keras_api.source_modules import Directory
 
 #: Files in which a Keras release states its version, newest layout first.
 _VERSION_FILES = ("src/version.py", "src/__init__.py", "__init__.py")

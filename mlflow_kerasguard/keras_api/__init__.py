@@ -31,6 +31,7 @@ class ClassApi:
         dropped: config keys that ``from_config`` takes away or translates before constructing.
         supplied: constructor arguments that ``from_config`` fills in itself.
         accepts_any: unknown keys are swallowed without an error.
+        build: the parameters of ``build`` that have no default; None where no class of Keras defines it.
         keeps_assets: it has state beyond its weights (a vocabulary), which ``save_assets`` writes.
         unknown: why the parameters couldn't be read; None where they could.
     """
@@ -42,6 +43,7 @@ class ClassApi:
     dropped: frozenset[str] = frozenset()
     supplied: frozenset[str] = frozenset()
     accepts_any: bool = False
+    build: tuple[str, ...] | None = None
     keeps_assets: bool = False
     unknown: str | None = None
 

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from mlflow_kerasguard.keras_api import ClassApi
-from mlflow_kerasguard.keras_api.constructor import Constructor, Forward, read_constructor
-from mlflow_kerasguard.keras_api.from_config import FromConfig, read_from_config
-from mlflow_kerasguard.keras_api.tree import Definition, SourceTree
+from mlflow_kerasguard.keras_api.facts import ClassFacts, Constructor, Forward, FromConfig
+from mlflow_kerasguard.keras_api.tree import Definition, NameTree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +26,10 @@ class _Accepted:
 
 
 class ClassReader:
-    """Reads classes of one tree; each method is parsed at most once."""
+    """Reads classes of one tree."""
 
-    def __init__(self, tree: SourceTree) -> None:
+    def __init__(self, tree: NameTree) -> None:
         self._tree = tree
-        self._constructors: dict[str, Constructor | None] = {}
-        self._from_configs: dict[str, FromConfig | None] = {}
 
     def read(self, definition: Definition) -> ClassApi:
         """All that a config can hand to the class."""
@@ -56,9 +53,15 @@ class ClassReader:
             dropped=dropped,
             supplied=supplied,
             accepts_any=accepts_any,
-            keeps_assets=any(_defines(item, "save_assets") for item in order),
+            build=self._build(order),
+            keeps_assets=any(facts.saves_assets for item in order if (facts := _facts(item))),
             unknown=accepted.unknown,
         )
+
+    def _build(self, order: list[Definition | str]) -> tuple[str, ...] | None:
+        """What the nearest ``build`` needs."""
+        builds = (facts.build for item in order if (facts := _facts(item)))
+        return next((build for build in builds if build is not None), None)
 
     def _named(self, order: list[Definition | str]) -> frozenset[str]:
         """Keys that a ``from_config`` sets again: they may stand in the config as well."""
@@ -70,7 +73,8 @@ class ClassReader:
     def _from_config_steps(self, order: list[Definition | str]) -> Iterator[FromConfig]:
         """The ``from_config`` methods that run, the leaf's first."""
         for item in order:
-            step = self._from_config(item) if isinstance(item, Definition) else None
+            facts = _facts(item)
+            step = facts.from_config if facts else None
             if step is not None:
                 yield step
                 if not step.calls_super:
@@ -78,10 +82,8 @@ class ClassReader:
 
     def _accepted(self, order: list[Definition | str], start: int) -> _Accepted:
         for index in range(start, len(order)):
-            item = order[index]
-            if isinstance(item, str):
-                continue
-            constructor = self._constructor(item)
+            facts = _facts(order[index])
+            constructor = facts.constructor if facts else None
             if constructor is not None:
                 return self._through(constructor, order, index)
         foreign = [item for item in order[start:] if isinstance(item, str)]
@@ -128,19 +130,6 @@ class ClassReader:
                     return position
         return index + 1
 
-    def _constructor(self, definition: Definition) -> Constructor | None:
-        if definition.path not in self._constructors:
-            node = definition.class_outline and definition.class_outline.method("__init__")
-            self._constructors[definition.path] = read_constructor(node) if node else None
-        return self._constructors[definition.path]
 
-    def _from_config(self, definition: Definition) -> FromConfig | None:
-        if definition.path not in self._from_configs:
-            node = definition.class_outline and definition.class_outline.method("from_config")
-            self._from_configs[definition.path] = read_from_config(node) if node else None
-        return self._from_configs[definition.path]
-
-
-def _defines(item: Definition | str, method: str) -> bool:
-    outline = item.class_outline if isinstance(item, Definition) else None
-    return outline is not None and outline.method(method) is not None
+def _facts(item: Definition | str) -> ClassFacts | None:
+    return item.class_facts if isinstance(item, Definition) else None

@@ -10,64 +10,26 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forward:
-    """A call that hands ``**kwargs`` (or the config) on.
-
-    Attributes:
-        base: dotted name of the class for ``Base.__init__(self, …)``; None for ``super()``.
-        keywords: parameters given explicitly; the same key in ``**kwargs`` would be a TypeError.
-        positional: how many are given by position.
-        passes_args: ``*args`` is handed on as well.
-    """
-
-    base: str | None = None
-    keywords: frozenset[str] = frozenset()
-    positional: int = 0
-    passes_args: bool = False
+from mlflow_kerasguard.keras_api.facts import Constructor, Forward
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Constructor:
-    """One ``__init__``, without its bases.
-
-    Attributes:
-        positional: names that can be given by position, in order, without ``self``.
-        parameters: every name that it declares.
-        required: those without a default.
-        takes_kwargs: whether it has ``**kwargs``.
-        popped: keys that it takes from ``**kwargs`` itself.
-        forwards: the calls that hand ``**kwargs`` on.
-        allowed: keys that it lets pass where it checks the rest; None where it doesn't check.
-        rejects_rest: it raises on what is left in ``**kwargs``.
-        unknown: why its use of ``**kwargs`` can't be followed.
-    """
-
-    positional: tuple[str, ...] = ()
-    parameters: frozenset[str] = frozenset()
-    required: frozenset[str] = frozenset()
-    takes_kwargs: bool = False
-    popped: frozenset[str] = frozenset()
-    forwards: tuple[Forward, ...] = ()
-    allowed: frozenset[str] | None = None
-    rejects_rest: bool = False
-    unknown: str | None = None
+def required_arguments(node: ast.FunctionDef) -> tuple[str, ...]:
+    """A method's parameters without a default, in order, without ``self``."""
+    arguments = node.args
+    positional = [*arguments.posonlyargs, *arguments.args][1:]
+    required = [arg.arg for arg in positional[: len(positional) - len(arguments.defaults)]]
+    keywords = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    return (*required, *(arg.arg for arg, default in keywords if default is None))
 
 
 def read_constructor(node: ast.FunctionDef) -> Constructor:
     """Read an ``__init__``."""
     arguments = node.args
     positional = [*arguments.posonlyargs, *arguments.args][1:]
-    without_default = positional[: len(positional) - len(arguments.defaults)]
-    required = {arg.arg for arg in without_default}
-    required |= {
-        arg.arg for arg, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if default is None
-    }
     constructor = Constructor(
         positional=tuple(arg.arg for arg in positional),
         parameters=frozenset(arg.arg for arg in [*positional, *arguments.kwonlyargs]),
-        required=frozenset(required),
+        required=frozenset(required_arguments(node)),
         takes_kwargs=arguments.kwarg is not None,
     )
     if arguments.kwarg is None:

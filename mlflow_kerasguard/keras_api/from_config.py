@@ -10,26 +10,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from mlflow_kerasguard.keras_api.constructor import Forward, names_of
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FromConfig:
-    """One ``from_config``, without its bases.
-
-    Attributes:
-        dropped: keys that it takes out of the config.
-        supplied: keys that it puts in.
-        constructs: how it calls ``cls(…, **config)``; None where it never does.
-        calls_super: it goes on to the next class's ``from_config``.
-        reads_only_what_it_knows: it builds the object from single keys, so others don't matter.
-    """
-
-    dropped: frozenset[str] = frozenset()
-    supplied: frozenset[str] = frozenset()
-    constructs: Forward | None = None
-    calls_super: bool = False
-    reads_only_what_it_knows: bool = False
+from mlflow_kerasguard.keras_api.constructor import names_of
+from mlflow_kerasguard.keras_api.facts import Forward, FromConfig
 
 
 def read_from_config(node: ast.FunctionDef) -> FromConfig:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from mlflow_kerasguard.keras_api import LoaderFacts
-from mlflow_kerasguard.keras_api.tree import SourceTree
+from mlflow_kerasguard.keras_api.source_modules import SourceModules
 
 
-def read_loader(tree: SourceTree) -> LoaderFacts:
+def read_loader(tree: SourceModules) -> LoaderFacts:
     """Read the facts from the modules that hold the loader."""
     serialization = _text(tree, "saving.serialization_lib", "saving.experimental.serialization_lib")
     lambda_layer = _text(tree, "layers.core.lambda_layer", "layers.core")
@@ -29,7 +29,7 @@ def read_loader(tree: SourceTree) -> LoaderFacts:
     )
 
 
-def _text(tree: SourceTree, *names: str) -> str:
+def _text(tree: SourceModules, *names: str) -> str:
     """The text of the first of these modules that the release has."""
     for name in names:
         for module in (f"{tree.package}.src.{name}", f"{tree.package}.{name}"):

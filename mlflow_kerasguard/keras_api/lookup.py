@@ -7,12 +7,11 @@ The lookups follow Keras's own: ``_retrieve_class_or_fn`` of ``saving/serializat
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import cached_property
 
 from mlflow_kerasguard.keras_api.tables import get_uses_table, read_table
-from mlflow_kerasguard.keras_api.tree import Definition, SourceTree
+from mlflow_kerasguard.keras_api.tree import Definition, NameTree
 from mlflow_kerasguard.model import Json, ObjectRef, Section
 
 #: Where a release keeps the modules behind its public names, most specific first.
@@ -52,7 +51,7 @@ class Lookup:
         is_keras_3: whether it is a Keras 3; ``tf_keras`` is a Keras 2.
     """
 
-    def __init__(self, tree: SourceTree, *, is_keras_3: bool) -> None:
+    def __init__(self, tree: NameTree, *, is_keras_3: bool) -> None:
         self.tree = tree
         self.package = tree.package
         self.is_keras_3 = is_keras_3
@@ -149,13 +148,13 @@ class Lookup:
         if namespace == "dtype_policies" and not self.is_keras_3:
             namespace = "mixed_precision.policy"
         for module in (f"{self.package}.src.{namespace}", f"{self.package}.{namespace}"):
-            outline = self.tree.module(module)
-            if outline is None:
+            facts = self.tree.module(module)
+            if facts is None:
                 continue
             found = self.tree.resolve(module, name)
             if found is not None and found.name is not None:
                 return found
-            target = next(iter(_table_entries(outline.text, name)), _camel_case(name))
+            target = next(iter(facts.tables.entries.get(name, ())), _camel_case(name))
             found = self.tree.resolve(module, target)
             if found is not None and found.name is not None:
                 return found
@@ -166,20 +165,20 @@ class Lookup:
 
         Keras 2.11 to 2.15 have two tables, and a config that doesn't say otherwise means the legacy one.
         """
-        outline = self.tree.module(f"{self.package}.src.optimizers") or self.tree.module(f"{self.package}.optimizers")
-        if outline is None:
+        module = self.tree.module(f"{self.package}.src.optimizers") or self.tree.module(f"{self.package}.optimizers")
+        if module is None:
             return None
-        targets = _table_entries(outline.text, name.lower())
+        targets = module.tables.entries.get(name.lower(), ())
         names = [targets[-1] if is_legacy_optimizer(config) else targets[0]] if targets else []
-        names += [imported for imported in outline.imports if imported.lower() == name.lower()]
-        found = (self.tree.resolve(outline.name, imported) for imported in names)
-        return next((item for item in found if item is not None and item.class_outline), None)
+        names += [imported for imported in module.imports if imported.lower() == name.lower()]
+        found = (self.tree.resolve(module.name, imported) for imported in names)
+        return next((item for item in found if item is not None and item.class_facts), None)
 
     def _layer_by_name(self, name: str) -> Definition | None:
         """A layer or model as the legacy HDF5 loader finds it: by class name alone."""
         for module in self._legacy_modules:
             found = self.tree.resolve(module, name)
-            if found is not None and found.class_outline is not None:
+            if found is not None and found.class_facts is not None:
                 return found
         return self.public("keras.layers", name) if not self.is_keras_3 else None
 
@@ -193,11 +192,9 @@ class Lookup:
     def _keras_2_modules(self) -> tuple[str, ...]:
         """The modules whose layers Keras 2 puts into ``ALL_OBJECTS``, later ones first."""
         for name in (f"{self.package}.src.layers.serialization", f"{self.package}.layers.serialization"):
-            outline = self.tree.module(name)
-            if outline is not None:
-                tables = re.findall(r"^ALL_(?:V2_)?MODULES = \(([^)]*)\)", outline.text, re.MULTILINE)
-                names = [part.strip() for table in reversed(tables) for part in table.split(",") if part.strip()]
-                found = (self.tree.resolve(name, part) for part in names)
+            module = self.tree.module(name)
+            if module is not None:
+                found = (self.tree.resolve(name, part) for part in module.tables.layer_modules)
                 return tuple(item.module.name for item in found if item is not None and item.name is None)
         return ()
 
@@ -209,12 +206,7 @@ def is_legacy_optimizer(config: Mapping[str, Json]) -> bool:
 
 def _is_registered(definition: Definition) -> bool:
     """Whether the class is put under ``Custom>Name`` by Keras itself, as optimizers of 2.11 and later."""
-    return "register_keras_serializable" in definition.module.decorators(str(definition.name))
-
-
-def _table_entries(text: str, name: str) -> list[str]:
-    """What a key of a module's tables of objects stands for: ``"zero": Zeros``."""
-    return re.findall(rf"^\s+[\"']{re.escape(name)}[\"']: ([\w.]+),", text, re.MULTILINE)
+    return definition.module.is_registered(str(definition.name))
 
 
 def _camel_case(name: str) -> str:

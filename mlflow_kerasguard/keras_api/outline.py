@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from mlflow_kerasguard.keras_api.facts import Import
+
 _TOP_LEVEL = re.compile(
     r"""^(?:
         class[ ]+(?P<class>\w+)
@@ -31,14 +33,6 @@ _IMPORT = re.compile(
     re.MULTILINE | re.VERBOSE,
 )
 _NEXT_STATEMENT = re.compile(r"^[^\s#)\]}]", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class Import:
-    """Where an imported name comes from; ``symbol`` is None for a module."""
-
-    module: str
-    symbol: str | None
 
 
 @dataclass(slots=True)
@@ -115,6 +109,11 @@ class ModuleOutline:
     def text(self) -> str:
         """The module's source."""
         return self._text
+
+    @property
+    def defined(self) -> tuple[str, ...]:
+        """Every class, function and alias at the top level."""
+        return tuple(self._definitions)
 
     def has_class(self, name: str) -> bool:
         return any(match["class"] for match in self._definitions.get(name, ()))

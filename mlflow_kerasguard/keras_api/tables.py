@@ -7,47 +7,34 @@ name up in such a table; what isn't in it can't be loaded, whatever the public A
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-from mlflow_kerasguard.keras_api.tree import Definition, SourceTree
-
-_LISTED = re.compile(r"^ALL_OBJECTS = [{\[(]([^}\])]*)[}\])]", re.MULTILINE)
-_UPDATED = re.compile(r"^ALL_OBJECTS_DICT\.update\(\s*\{([^{}]*)\}\s*\)", re.MULTILINE)
-_ASSIGNED = re.compile(r'^ALL_OBJECTS_DICT\["(\w+)"\] = ([\w.]+)', re.MULTILINE)
-_ENTRY = re.compile(r'"(\w+)": ([\w.]+)')
+from mlflow_kerasguard.keras_api.tree import Definition, NameTree
 
 
-def read_table(tree: SourceTree, namespace: str) -> dict[str, Definition] | None:
+def read_table(tree: NameTree, namespace: str) -> dict[str, Definition] | None:
     """The table of ``keras.src.<namespace>``; None where the release has none."""
-    module = f"{tree.package}.src.{namespace}"
-    outline = tree.module(module)
-    listed = _LISTED.search(outline.text) if outline is not None else None
-    if outline is None or listed is None:
+    name = f"{tree.package}.src.{namespace}"
+    module = tree.module(name)
+    if module is None or module.tables.listed is None:
         return None
     table: dict[str, Definition] = {}
-    for name in re.findall(r"\w+", re.sub(r"#.*", "", listed[1])):
-        found = tree.resolve(module, name)
+    for listed in module.tables.listed:
+        found = tree.resolve(name, listed)
         if found is not None and found.name is not None:
             table[found.name] = found
-            if "to_snake_case(" in outline.text:
+            if module.tables.snake_case:
                 table[to_snake_case(found.name)] = found
-    for alias, target in _aliases(outline.text):
-        found = tree.resolve(module, target)
+    for alias, target in module.tables.aliases:
+        found = tree.resolve(name, target)
         if found is not None:
             table[alias] = found
     return table
 
 
-def get_uses_table(tree: SourceTree, namespace: str) -> bool:
+def get_uses_table(tree: NameTree, namespace: str) -> bool:
     """Whether ``get`` of a namespace hands a dict to its own ``deserialize``, which uses the table."""
-    outline = tree.module(f"{tree.package}.src.{namespace}")
-    return outline is not None and bool(re.search(r"(?:= |return )deserialize\(identifier\)", outline.text))
-
-
-def _aliases(text: str) -> Iterator[tuple[str, str]]:
-    for update in _UPDATED.finditer(text):
-        yield from _ENTRY.findall(update[1])
-    yield from _ASSIGNED.findall(text)
+    module = tree.module(f"{tree.package}.src.{namespace}")
+    return module is not None and module.tables.deserializes
 
 
 def to_snake_case(name: str) -> str:

@@ -1,33 +1,11 @@
-"""A package's source files, by module name; nothing is imported."""
+"""What a name means inside a package: followed through imports, aliases and orders of bases."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
-from mlflow_kerasguard.keras_api.outline import ClassOutline, ModuleOutline
-
-
-class Files(Protocol):
-    """Where the text of a module comes from: an installed package, or a wheel."""
-
-    def read(self, path: str) -> str | None:
-        """The text of a file by its path below the root with ``/``, or None where there is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Directory:
-    """Files below a ``site-packages`` directory."""
-
-    root: Path
-
-    def read(self, path: str) -> str | None:
-        try:
-            return (self.root / path).read_text(encoding="utf-8")
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            return None
+from mlflow_kerasguard.keras_api.facts import ClassFacts, ModuleFacts, Modules
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +15,7 @@ class Definition:
     ``name`` is None for a module.
     """
 
-    module: ModuleOutline
+    module: ModuleFacts
     name: str | None
 
     @property
@@ -45,7 +23,7 @@ class Definition:
         return f"{self.module.name}.{self.name}" if self.name else self.module.name
 
     @property
-    def class_outline(self) -> ClassOutline | None:
+    def class_facts(self) -> ClassFacts | None:
         """The class, if it is one."""
         return self.module.find_class(self.name) if self.name else None
 
@@ -54,36 +32,21 @@ class Definition:
         return self.name is not None and self.module.has_function(self.name)
 
 
-class SourceTree:
-    """One package's modules, each read at most once.
+class NameTree:
+    """The names of one package.
 
     Args:
-        package: the top-level name; modules of others aren't looked at.
-        files: where its text comes from.
+        modules: its modules; names that lead out of the package aren't followed.
     """
 
-    def __init__(self, package: str, files: Files) -> None:
-        self.package = package
-        self._files = files
-        self._modules: dict[str, ModuleOutline | None] = {}
+    def __init__(self, modules: Modules) -> None:
+        self.package = modules.package
+        self._modules = modules
         self._resolved: dict[tuple[str, str], Definition | None] = {}
 
-    def module(self, name: str) -> ModuleOutline | None:
+    def module(self, name: str) -> ModuleFacts | None:
         """A module of this package by its dotted name, or None where it has no such module."""
-        if name not in self._modules:
-            self._modules[name] = self._read(name)
-        return self._modules[name]
-
-    def _read(self, name: str) -> ModuleOutline | None:
-        parts = name.split(".")
-        if parts[0] != self.package or not all(part.isidentifier() for part in parts):
-            return None
-        path = "/".join(parts)
-        for file, is_package in ((f"{path}/__init__.py", True), (f"{path}.py", False)):
-            text = self._files.read(file)
-            if text is not None:
-                return ModuleOutline(name, text, is_package=is_package)
-        return None
+        return self._modules.module(name)
 
     def resolve(self, module: str, dotted: str) -> Definition | None:
         """What a dotted name means inside a module, followed through imports and aliases.
@@ -108,7 +71,7 @@ class SourceTree:
         # `layers.Dense`: the first part has to be a module for the rest to be looked up in it.
         return self.resolve(found.module.name, rest) if found.name is None else None
 
-    def _bound(self, outline: ModuleOutline, name: str) -> Definition | None:
+    def _bound(self, outline: ModuleFacts, name: str) -> Definition | None:
         """What one plain name is bound to at the top level of a module."""
         if outline.has_class(name) or outline.has_function(name):
             return Definition(outline, name)
@@ -135,7 +98,7 @@ class SourceTree:
 
     def bases(self, definition: Definition) -> Iterator[Definition | str]:
         """A class's bases; those outside this package by name."""
-        outline = definition.class_outline
+        outline = definition.class_facts
         for base in outline.bases if outline else ():
             yield self.resolve(definition.module.name, base) or base
 

@@ -6,7 +6,8 @@ import pytest
 
 from mlflow_kerasguard.keras_api import Unknown
 from mlflow_kerasguard.keras_api.chain import ClassReader
-from mlflow_kerasguard.keras_api.tree import SourceTree
+from mlflow_kerasguard.keras_api.source_modules import SourceModules
+from mlflow_kerasguard.keras_api.tree import NameTree
 
 BASES = """
 from elsewhere import Module
@@ -96,7 +97,7 @@ def read():
         def read(self, path):
             return files.get(path)
 
-    tree = SourceTree("keras", Files())
+    tree = NameTree(SourceModules("keras", Files()))
     reader = ClassReader(tree)
     return lambda name, module="keras.layers": reader.read(tree.resolve(module, name))
 

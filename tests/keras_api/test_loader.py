@@ -6,8 +6,9 @@ import pytest
 
 from mlflow_kerasguard.keras_api.loader import read_loader
 from mlflow_kerasguard.keras_api.source import SourceKerasApi
+from mlflow_kerasguard.keras_api.source_modules import SourceModules
 from mlflow_kerasguard.keras_api.tables import get_uses_table, read_table, to_snake_case
-from mlflow_kerasguard.keras_api.tree import SourceTree
+from mlflow_kerasguard.keras_api.tree import NameTree
 from mlflow_kerasguard.model import ObjectRef
 
 NEW = {
@@ -38,7 +39,7 @@ def tree(files):
         def read(self, path):
             return files.get(path)
 
-    return SourceTree("keras", Files())
+    return SourceModules("keras", Files())
 
 
 def test_a_recent_keras():
@@ -62,7 +63,7 @@ def test_a_keras_of_which_nothing_is_found():
 
 
 def test_a_table():
-    table = read_table(tree(NEW), "initializers")
+    table = read_table(NameTree(tree(NEW)), "initializers")
     assert {name: found.name for name, found in table.items()} == {
         "GlorotUniform": "GlorotUniform",
         "glorot_uniform": "GlorotUniform",
@@ -76,13 +77,13 @@ def test_a_table():
 
 @pytest.mark.parametrize("namespace", ["losses", "nothing"])
 def test_no_table(namespace):
-    assert read_table(tree(NEW), namespace) is None
+    assert read_table(NameTree(tree(NEW)), namespace) is None
 
 
 def test_which_get_uses_its_table():
-    assert get_uses_table(tree(NEW), "initializers")
-    assert not get_uses_table(tree(NEW), "activations")
-    assert not get_uses_table(tree(NEW), "nothing")
+    assert get_uses_table(NameTree(tree(NEW)), "initializers")
+    assert not get_uses_table(NameTree(tree(NEW)), "activations")
+    assert not get_uses_table(NameTree(tree(NEW)), "nothing")
 
 
 @pytest.mark.parametrize(

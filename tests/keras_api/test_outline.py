@@ -6,7 +6,8 @@ import ast
 
 import pytest
 
-from mlflow_kerasguard.keras_api.outline import Import, ModuleOutline
+from mlflow_kerasguard.keras_api.facts import Import
+from mlflow_kerasguard.keras_api.outline import ModuleOutline
 
 SOURCE = '''
 """A module.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mlflow_kerasguard.keras_api.tree import Directory, SourceTree
+from mlflow_kerasguard.keras_api.source_modules import Directory, SourceModules
+from mlflow_kerasguard.keras_api.tree import NameTree
 
 FILES = {
     "keras/__init__.py": "from keras.src.a import A\nfrom keras.src import b\n",
@@ -20,7 +21,7 @@ def tree(tmp_path):
     for path, text in FILES.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
-    return SourceTree("keras", Directory(tmp_path))
+    return NameTree(SourceModules("keras", Directory(tmp_path)))
 
 
 @pytest.mark.parametrize(
@@ -48,9 +49,9 @@ def test_resolve(tree, module, name, path):
 
 def test_kinds(tree):
     assert tree.resolve("keras.src.a", "f").is_function
-    assert tree.resolve("keras.src.a", "f").class_outline is None
+    assert tree.resolve("keras.src.a", "f").class_facts is None
     assert not tree.resolve("keras", "b").is_function
-    assert tree.resolve("keras", "b").class_outline is None
+    assert tree.resolve("keras", "b").class_facts is None
 
 
 def test_an_order_without_solution_still_ends():
@@ -60,7 +61,7 @@ def test_an_order_without_solution_still_ends():
         def read(self, path):
             return {"keras/__init__.py": "", "keras/x.py": text}.get(path)
 
-    tree = SourceTree("keras", Files())
+    tree = NameTree(SourceModules("keras", Files()))
     order = [item.path for item in tree.mro(tree.resolve("keras.x", "C"))]
     assert order[0] == "keras.x.C"
     assert set(order) == {"keras.x.A", "keras.x.B", "keras.x.C"}
