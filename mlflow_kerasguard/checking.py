@@ -12,18 +12,27 @@ from mlflow_kerasguard.errors import UsageError
 from mlflow_kerasguard.formats import read_model
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from mlflow_kerasguard.environment import Environment
     from mlflow_kerasguard.findings import Report
     from mlflow_kerasguard.model import ModelSpec
+    from mlflow_kerasguard.releases import ReleaseRange
 
 
-def check(model: str | Path, against: None = None, *, compile: bool = True) -> Report:
+def check(
+    model: str | Path, against: str | Path | Environment | None = None, *, compile: bool = True, fetch: bool = False
+) -> Report:
     """Tell whether a saved Keras model loads in an environment and predicts the same.
 
     Args:
         model: path to a ``.keras``, ``.h5`` or ``.hdf5`` file, a SavedModel or MLflow model
             directory, or any MLflow model URI.
-        against: None for this interpreter.
+        against: None for this interpreter; requirements such as ``"keras==3.8.0 python==3.11"``; the path
+            of a requirements file, ``pylock.toml``, ``uv.lock``, conda ``environment.yml``, interpreter,
+            virtual environment or wheel; the path or URI of a logged model; or an ``Environment``.
         compile: judge ``load_model(path)``; False judges ``load_model(path, compile=False)``.
+        fetch: get a Keras release that isn't known from the configured package index.
 
     Returns:
         The report. A damaged or hostile file is a report with findings of family KG1xx.
@@ -32,10 +41,80 @@ def check(model: str | Path, against: None = None, *, compile: bool = True) -> R
         ModelNotFoundError: there is nothing at ``model``.
         UsageError: an argument can't be used as it was given.
     """
-    if against is not None:
-        raise UsageError(f"`against` takes None (this interpreter), not {against!r}")
+    return check_each(model, [against], compile=compile, fetch=fetch)[0]
+
+
+def check_each(
+    model: str | Path,
+    against: Iterable[str | Path | Environment | None],
+    *,
+    compile: bool = True,
+    fetch: bool = False,
+) -> tuple[Report, ...]:
+    """Hold one model, which is read once, against several environments: a report each.
+
+    Args:
+        model: as for :func:`check`.
+        against: what :func:`check` takes, any number of times.
+        compile: as for :func:`check`.
+        fetch: as for :func:`check`.
+
+    Raises:
+        ModelNotFoundError: there is nothing at ``model``.
+        UsageError: an argument can't be used as it was given.
+    """
+    # Before the model: a mistake in an argument is told at once.
+    environments = [_environment(item, fetch=fetch) for item in against]
     # A URI says more to the reader of a report than the place that it was fetched to.
-    return check_model(replace(_read(model), source=str(model)), installed(), compile=compile)
+    spec = replace(_read(model), source=str(model))
+    return tuple(
+        check_model(spec, environment, compile=compile, find_release=_nearest(compile=compile))
+        for environment in environments
+    )
+
+
+def _nearest(*, compile: bool) -> Callable[[ModelSpec, Environment], str | None]:
+    def find(model: ModelSpec, environment: Environment) -> str | None:
+        # Only where something is wrong: most checks don't need the history.
+        from mlflow_kerasguard.releases import find_nearest
+
+        return find_nearest(model, environment, compile=compile)
+
+    return find
+
+
+def check_releases(model: str | Path, *, compile: bool = True) -> tuple[ModelSpec, tuple[ReleaseRange, ...]]:
+    """Tell which of all known releases of Keras load a model.
+
+    Args:
+        model: as for :func:`check`.
+        compile: as for :func:`check`.
+
+    Returns:
+        The model as it was read, and successive releases with the same answer, by package, oldest first.
+
+    Raises:
+        ModelNotFoundError: there is nothing at ``model``.
+    """
+    from mlflow_kerasguard.releases import judge_releases
+
+    spec = replace(_read(model), source=str(model))
+    return spec, judge_releases(spec, compile=compile)
+
+
+def _environment(against: str | Path | Environment | None, *, fetch: bool) -> Environment:
+    if against is None:
+        return installed()
+    if isinstance(against, str | Path):
+        # What a check of this interpreter doesn't need: a quick answer shouldn't wait for it.
+        from mlflow_kerasguard.against import read_environment
+
+        return read_environment(against, fetch=fetch)
+    from mlflow_kerasguard.environment import Environment
+
+    if not isinstance(against, Environment):
+        raise UsageError(f"`against` takes None, a string, a path or an `Environment`, not {against!r}")
+    return against
 
 
 def _read(model: str | Path) -> ModelSpec:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 
 from mlflow_kerasguard.errors import KerasGuardError, UsageError
 from mlflow_kerasguard.findings import Report, Verdict
-from mlflow_kerasguard.reports import FORMATS
+from mlflow_kerasguard.reports import FORMATS, render_all
 from mlflow_kerasguard.reports.catalogue import CATALOGUES, explain
 from mlflow_kerasguard.version import __version__
 
@@ -68,10 +68,26 @@ def _print(text: str) -> None:
 
 
 def _check(options: argparse.Namespace) -> tuple[str, int]:
-    from mlflow_kerasguard.checking import check
+    from mlflow_kerasguard.checking import check_each
 
-    report = check(options.model, compile=options.compile)
-    return FORMATS[options.format](report), _status(report)
+    reports = check_each(options.model, options.against or [None], compile=options.compile, fetch=options.fetch)
+    return render_all(reports, options.format), max(map(_status, reports), key=_BADNESS.index)
+
+
+#: Of several reports the worst decides.
+_BADNESS = (OK, UNDECIDED, REFUSED)
+
+
+def _releases(options: argparse.Namespace) -> tuple[str, int]:
+    from mlflow_kerasguard.checking import check_releases
+    from mlflow_kerasguard.reports.releases import RELEASES_FORMATS
+
+    model, ranges = check_releases(options.model, compile=options.compile)
+    text = RELEASES_FORMATS[options.format](model.source, model.summary(), ranges)
+    verdicts = {item.verdict for item in ranges}
+    if Verdict.COMPATIBLE in verdicts:
+        return text, OK
+    return text, UNDECIDED if Verdict.UNDECIDED in verdicts else REFUSED
 
 
 def _status(report: Report) -> int:
@@ -112,15 +128,34 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"kerasguard {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    _add_check(commands.add_parser("check", help="hold a model against this environment"))
+    _add_check(commands.add_parser("check", help="hold a model against this environment, or others"))
+    _add_releases(commands.add_parser("releases", help="tell which releases of Keras load a model"))
     _add_explain(commands.add_parser("explain", help="say what a rule means"))
     _add_rules(commands.add_parser("rules", help="list all rules"))
     return parser
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Hold a model against this environment. Nothing of the model is loaded or run."
+    parser.description = "Hold a model against an environment. Nothing of the model is loaded or run."
     parser.epilog, parser.formatter_class = _STATUSES, argparse.RawDescriptionHelpFormatter
+    _add_model(parser)
+    parser.add_argument(
+        "--against",
+        metavar="ENV",
+        action="append",
+        help="instead of this environment: requirements such as 'keras==3.8.0 python==3.11', a requirements file, "
+        "pylock.toml, uv.lock, conda environment.yml, a Python or virtual environment, a logged model, a wheel of "
+        "Keras; may be given several times, for one report each",
+    )
+    parser.add_argument(
+        "--fetch",
+        action="store_true",
+        help="get a Keras release that isn't known from the package index",
+    )
+    parser.set_defaults(run=_check)
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model",
         metavar="MODEL",
@@ -133,7 +168,18 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
         action="store_false",
         help="judge `load_model(path, compile=False)`: leave loss, metrics and optimizer alone",
     )
-    parser.set_defaults(run=_check)
+
+
+def _add_releases(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Tell, for every known release of Keras, whether it loads a model and predicts the same, in ranges, with the "
+        "reason where one ends, and the TensorFlow and Python that go with it. Nothing is installed or loaded."
+    )
+    parser.epilog = (
+        "exit status: 0 some release loads it, 1 none does, 2 wrong usage or no such model, 3 it isn't known of any"
+    )
+    _add_model(parser)
+    parser.set_defaults(run=_releases)
 
 
 def _add_explain(parser: argparse.ArgumentParser) -> None:

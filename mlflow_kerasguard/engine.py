@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from mlflow_kerasguard.environment import Environment
-from mlflow_kerasguard.findings import PLACES_SHOWN, Finding, Level, Mismatch, Report, Rule, Undecided
+from mlflow_kerasguard.findings import ANOTHER_RELEASE, PLACES_SHOWN, Finding, Level, Mismatch, Report, Rule, Undecided
 from mlflow_kerasguard.keras_api import Unknown
 from mlflow_kerasguard.model import ModelSpec
 from mlflow_kerasguard.rules import RULES, RegisteredRule
+from mlflow_kerasguard.rules.view import keras_package
 
 _ORDER = {Level.ERROR: 0, Level.WARNING: 1, Level.NOTE: 2}
 
 
-def check_model(model: ModelSpec, environment: Environment, *, compile: bool = True) -> Report:
+def check_model(
+    model: ModelSpec,
+    environment: Environment,
+    *,
+    compile: bool = True,
+    find_release: Callable[[ModelSpec, Environment], str | None] | None = None,
+) -> Report:
     """Hold ``model`` against ``environment`` by every rule.
 
     Args:
         model: what the file asks for.
         environment: where it would be loaded.
         compile: judge ``load_model(path)``; False judges ``load_model(path, compile=False)``.
+        find_release: finds the command for a release of Keras that takes the model, where one does;
+            asked at most once. Without it, such a fix names the release that saved the model.
     """
     judged = model if compile else model.without_compile()
     findings: list[Finding] = []
@@ -30,6 +40,9 @@ def check_model(model: ModelSpec, environment: Environment, *, compile: bool = T
         # Notes and warnings don't bear on the verdict, so not knowing them doesn't either.
         if unknowns and registered.rule.level is Level.ERROR:
             undecided += [Undecided(rule=registered.rule, reason=reason) for reason in unknowns]
+    if any(finding.fix == ANOTHER_RELEASE for finding in findings):
+        command = (find_release or saving_release)(judged, environment)
+        findings = [replace(item, fix=command) if item.fix == ANOTHER_RELEASE else item for item in findings]
     findings.sort(key=lambda finding: (_ORDER[finding.level], finding.code))
     return Report(
         model=model.source,
@@ -45,6 +58,13 @@ def check_model(model: ModelSpec, environment: Environment, *, compile: bool = T
             "python": environment.python,
         },
     )
+
+
+def saving_release(model: ModelSpec, environment: Environment) -> str | None:
+    """The command for the release that saved the model, as far as its file tells."""
+    if model.keras_version is None:
+        return None
+    return f"pip install '{keras_package(model, environment).replace('_', '-')}=={model.keras_version}'"
 
 
 def _apply(registered: RegisteredRule, model: ModelSpec, environment: Environment) -> tuple[list[Mismatch], list[str]]:

@@ -16,6 +16,9 @@ from mlflow_kerasguard.errors import IncompatibleModelError
 #: Layout of :meth:`Report.to_dict`. Add keys freely; raise the number when one changes or goes.
 REPORT_SCHEMA_VERSION = 1
 
+#: A mismatch's fix where another release of Keras is the way out: the engine puts a command in its place.
+ANOTHER_RELEASE = "install another release of Keras"
+
 #: How many places a finding that repeats over many layers names.
 PLACES_SHOWN = 3
 

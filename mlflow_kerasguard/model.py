@@ -144,6 +144,8 @@ class ModelSpec:
         origin: what a signature adds.
         trusted: paths of objects that the caller vouches for, such as ``keras.layers.Lambda``.
         details: further facts of the format, JSON only.
+        derived: what has been worked out from these values, so that it is done once for any number of
+            environments; not a part of the value.
     """
 
     source: str
@@ -160,6 +162,7 @@ class ModelSpec:
     origin: Origin = field(default_factory=Origin)
     trusted: frozenset[str] = frozenset()
     details: Mapping[str, Json] = field(default_factory=dict)
+    derived: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def readable(self) -> bool:
@@ -186,7 +189,9 @@ class ModelSpec:
         parts = [kinds.get(self.format, self.format), saver]
         if self.backend:
             parts.append(f"on {self.backend}")
-        parts.append(f"{layers} layer{'s' * (layers != 1)}, {len(self.weights)} weight{'s' * (len(self.weights) != 1)}")
+        if self.format != "saved_model":  # Its layers are a graph, and its weights aren't read.
+            parts.append(f"{layers} layer{'s' * (layers != 1)}")
+            parts.append(f"{len(self.weights)} weight{'s' * (len(self.weights) != 1)}")
         return ", ".join(parts)
 
 

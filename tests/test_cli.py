@@ -66,17 +66,30 @@ def test_json_holds_the_whole_report(bad, capsys):
     ],
 )
 def test_exit_status(answer, status, monkeypatch, capsys):
-    monkeypatch.setattr(checking, "check", lambda model, **_: answer)
+    monkeypatch.setattr(checking, "check_each", lambda model, against, **_: (answer,))
     assert main(["check", "model.keras"]) == status
     assert capsys.readouterr().out == f"{answer}\n"
 
 
-@pytest.mark.parametrize(("options", "compile"), [([], True), (["--no-compile"], False)])
-def test_no_compile_reaches_the_check(options, compile, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("options", "changed"),
+    [
+        ([], {}),
+        (["--no-compile"], {"compile": False}),
+        (["--fetch"], {"fetch": True}),
+        (["--against", "keras==3.8.0", "--against", "uv.lock"], {"against": ["keras==3.8.0", "uv.lock"]}),
+    ],
+)
+def test_options_reach_the_check(options, changed, monkeypatch, capsys):
     asked = {}
-    monkeypatch.setattr(checking, "check", lambda model, **given: asked.update(given, model=model) or report())
+
+    def answer(model, against, **given):
+        asked.update(given, model=model, against=against)
+        return (report(),)
+
+    monkeypatch.setattr(checking, "check_each", answer)
     assert main(["check", "models:/name@alias", *options]) == 0
-    assert asked == {"model": "models:/name@alias", "compile": compile}
+    assert asked == {"model": "models:/name@alias", "against": [None], "compile": True, "fetch": False, **changed}
     assert capsys.readouterr().out
 
 
@@ -89,10 +102,10 @@ def test_nothing_there(tmp_path):
 
 
 def test_an_error_is_one_line(monkeypatch, capsys):
-    def fail(model, *, compile):
+    def fail(model, against, **_):
         raise KerasGuardError("it is\n  so")
 
-    monkeypatch.setattr(checking, "check", fail)
+    monkeypatch.setattr(checking, "check_each", fail)
     assert main(["check", "model.keras"]) == 2
     assert capsys.readouterr() == ("", "kerasguard: error: it is so\n")
 
@@ -170,6 +183,6 @@ def test_a_terminal_without_unicode(tmp_path):
 
 
 def test_interrupted(monkeypatch, capsys):
-    monkeypatch.setattr(checking, "check", lambda model, **_: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(checking, "check_each", lambda model, against, **_: signal.raise_signal(signal.SIGINT))
     assert main(["check", "model.keras"]) == 130
     assert capsys.readouterr() == ("", "")

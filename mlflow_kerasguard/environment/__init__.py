@@ -44,8 +44,10 @@ class Environment:
         python: full version, such as ``3.11.7``; None where unknown.
         platform: ``sys.platform``; None where unknown.
         distributions: by normalized name.
+        unsettled: normalized name to the reason why it is there in a release that isn't known.
         complete: a distribution that isn't listed isn't there. False for a few requirements.
         configured_backend: what ``KERAS_BACKEND`` or ``keras.json`` chooses; None for the default.
+        legacy_keras: whether ``TF_USE_LEGACY_KERAS`` turns ``tf.keras`` into ``tf_keras``.
         registered_objects: names registered in the running process, where it is this one.
         read_keras_api: ``keras`` or ``tf_keras`` to its API; raises ``Unknown``.
         has_module: whether a top-level module can be imported; raises ``Unknown``.
@@ -55,34 +57,48 @@ class Environment:
     python: str | None = None
     platform: str | None = None
     distributions: Mapping[str, Distribution] = field(default_factory=dict)
+    unsettled: Mapping[str, str] = field(default_factory=dict)
     complete: bool = False
     configured_backend: str | None = None
+    legacy_keras: bool = False
     registered_objects: frozenset[str] = frozenset()
     read_keras_api: Callable[[str], KerasApi] = _no_api
     has_module: Callable[[str], bool] = _no_module
 
-    def find(self, name: str) -> Distribution | None:
-        """The distribution of that normalized name; None where it isn't installed.
+    def lists(self, name: str) -> bool:
+        """Whether the description names a distribution, in whichever release."""
+        return name in self.distributions or name in self.unsettled
+
+    def has(self, name: str) -> bool:
+        """Whether the distribution of that normalized name is installed, in whichever release.
 
         Raises:
             Unknown: it isn't named, and the environment's description isn't complete.
         """
-        found = self.distributions.get(name)
-        if found is None and not self.complete:
+        if not self.lists(name) and not self.complete:
             raise Unknown(f"{self.source} doesn't say whether `{name}` is installed")
-        return found
+        return self.lists(name)
 
     @cached_property
     def default_keras_package(self) -> str:
-        """The package behind ``import keras``, else ``tf_keras``; ``keras`` where neither is there."""
-        only_legacy = "keras" not in self.distributions and "tf-keras" in self.distributions
+        """The package behind ``import keras``, else ``tf_keras``; ``keras`` where neither is there.
+
+        ``TF_USE_LEGACY_KERAS`` chooses ``tf_keras``; where that is known to be missing, ``keras`` is what
+        can still be imported.
+        """
+        if self.legacy_keras and (self.lists("tf-keras") or not self.complete):
+            return "tf_keras"
+        only_legacy = not self.lists("keras") and self.lists("tf-keras")
         return "tf_keras" if only_legacy else "keras"
 
     def describe(self) -> str:
         """One line for people."""
         names = ("keras", "tf-keras", "tensorflow", "tensorflow-cpu", "jax", "torch")
         parts = [f"Python {self.python}"] if self.python else []
-        parts += [f"{n} {self.distributions[n].version}" for n in names if n in self.distributions]
-        if self.complete and not any(name in self.distributions for name in ("keras", "tf-keras")):
+        parts += [f"{n} {self._release(n)}" for n in names if self.lists(n)]
+        if self.complete and not (self.lists("keras") or self.lists("tf-keras")):
             parts.append("no Keras")
         return f"{self.source} ({', '.join(parts)})" if parts else self.source
+
+    def _release(self, name: str) -> str:
+        return self.distributions[name].version if name in self.distributions else "of an unknown release"

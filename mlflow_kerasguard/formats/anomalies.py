@@ -51,6 +51,8 @@ KINDS: dict[str, AnomalyKind] = {
     "weights-missing": AnomalyKind(Topic.UNREADABLE, "the model's stored weights"),
     "weights-damaged": AnomalyKind(Topic.UNREADABLE, "weights whose index can be read"),
     "saved-model-damaged": AnomalyKind(Topic.UNREADABLE, "a serialized `SavedModel` message"),
+    "keras-metadata-damaged": AnomalyKind(Topic.UNREADABLE, "Keras's own description of the model, in JSON"),
+    "saved-model-too-large": AnomalyKind(Topic.SIZE, "at most 10,000,000 fields and 5,000 kinds of operations"),
     "zip-expansion": AnomalyKind(Topic.SIZE, "contents at most 100 times as large as what is stored"),
     "zip-too-many-members": AnomalyKind(Topic.SIZE, "an index of at most 16 MiB"),
     "npz-expansion": AnomalyKind(Topic.SIZE, "arrays as large as what is stored"),

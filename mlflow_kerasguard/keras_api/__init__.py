@@ -33,6 +33,9 @@ class ClassApi:
         accepts_any: unknown keys are swallowed without an error.
         build: the parameters of ``build`` that have no default; None where no class of Keras defines it.
         keeps_assets: it has state beyond its weights (a vocabulary), which ``save_assets`` writes.
+        call: the parameters of its ``call``, without ``self``, with ``*`` and ``**`` where it takes any;
+            None where that isn't known.
+        hands_input_back: the tensor that it says it returns is the one that it was given.
         unknown: why the parameters couldn't be read; None where they could.
     """
 
@@ -45,6 +48,8 @@ class ClassApi:
     accepts_any: bool = False
     build: tuple[str, ...] | None = None
     keeps_assets: bool = False
+    call: tuple[str, ...] | None = None
+    hands_input_back: bool = False
     unknown: str | None = None
 
     def accepts(self, key: str) -> bool:
@@ -95,6 +100,41 @@ class LoaderFacts:
             where ``keras.layers`` has one of that name.
         nested_endpoints: a functional model's ``input_layers`` and ``output_layers`` may be a single
             endpoint or nest; else they have to be a list or dict of endpoints.
+        calls_by_argument: it reads the calls of a graph as ``args`` and ``kwargs``, as Keras 3 writes them.
+        counts_calls_afresh: it takes the number of a call in the file for the call's place among those
+            that it makes itself; a model in a model of Keras 2, which counts from 1, is then one off.
+        late_calls_refused: a call whose input isn't made yet stops it, where others come back to it later.
+        stuck_calls_hang: it tries a call whose input never comes again and again, without end.
+        nested_outputs_shifted: the number of a call of a functional model counts from 1 where the outer
+            model's ``output_layers`` name it.
+        single_outputs_unwrapped: where ``output_layers`` is a list of one, it makes a model that returns a
+            tensor; else the model returns a list, which the next layer of a Sequential isn't made for.
+        uncallable: base classes without a ``call`` of their own, which an earlier Keras let pass.
+        slices_by_list: the ``GetItem`` operation takes a list of slices, which a tuple is after JSON.
+        value_kinds: the ``class_name`` of values (slices, tensors, …) that it understands; None where
+            its source doesn't show them.
+        hashing_dtype: what ``Hashing`` holds against ``int32`` and ``int64``: the ``word`` that it is
+            given, the name of its ``policy``; empty where it doesn't check.
+        lookup_dtypes: lookup layers that take one data type only, as ``StringLookup=string``.
+        attention_reads_shapes: ``MultiHeadAttention`` can't be rebuilt without the shapes in its config.
+        hdf5_drops_axis: the legacy HDF5 path of Keras 3 drops ``axis`` but for a list of one number.
+        hdf5_keeps_axis_number: it hands on a plain number as well.
+        hdf5_finalizes_state: the legacy HDF5 path tells layers when their weights are there.
+        normalization_checks_shapes: ``Normalization`` takes a mean and a variance of the same shape only.
+        batch_axis_is_number: ``BatchNormalization`` takes a number as its axis, not a list of one.
+        lookups_without_weights: lookup layers keep what they learned beside their weights, where a
+            legacy HDF5 file of Keras 2 has it among them.
+        hard_sigmoid_by_sixths: ``hard_sigmoid`` is ``x / 6 + 0.5``, and not ``0.2 * x + 0.5``.
+        idf_assets_refused: a lookup layer stumbles over its own learned vocabulary where that comes
+            with weights for each entry (``tf_idf``).
+        zip_layer_groups: the groups of a `.keras` file's weights in which it looks for layers; empty
+            where its source doesn't show them.
+        lambda_globals: the global names that a lambda finds besides Python's own; empty where its source
+            doesn't show them.
+        lambda_sees_module: a lambda finds the names of the module that defined it as well, if that is imported.
+        computations: how layers compute, where releases differ, as ``RandomCrop=resizes``.
+        bidirectional_keeps_layer: ``Bidirectional`` has the weights of the layer it was given besides
+            those of the two that it makes of it.
     """
 
     importable: frozenset[str] | None = None
@@ -105,6 +145,31 @@ class LoaderFacts:
     hdf5_lambda_dropped: frozenset[str] = frozenset()
     hdf5_replaces_strings: bool = False
     nested_endpoints: bool = True
+    calls_by_argument: bool = True
+    counts_calls_afresh: bool = False
+    late_calls_refused: bool = False
+    stuck_calls_hang: bool = False
+    nested_outputs_shifted: bool = False
+    single_outputs_unwrapped: bool = True
+    uncallable: frozenset[str] = frozenset()
+    slices_by_list: bool = True
+    value_kinds: frozenset[str] | None = None
+    hashing_dtype: str = ""
+    lookup_dtypes: frozenset[str] = frozenset()
+    attention_reads_shapes: bool = False
+    hdf5_drops_axis: bool = False
+    hdf5_keeps_axis_number: bool = False
+    hdf5_finalizes_state: bool = True
+    bidirectional_keeps_layer: bool = False
+    lambda_globals: frozenset[str] = frozenset()
+    lambda_sees_module: bool = False
+    computations: frozenset[str] = frozenset()
+    normalization_checks_shapes: bool = False
+    batch_axis_is_number: bool = False
+    lookups_without_weights: bool = False
+    hard_sigmoid_by_sixths: bool = False
+    idf_assets_refused: bool = False
+    zip_layer_groups: frozenset[str] = frozenset()
 
 
 class KerasApi(Protocol):

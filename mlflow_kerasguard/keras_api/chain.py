@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from mlflow_kerasguard.keras_api import ClassApi
 from mlflow_kerasguard.keras_api.facts import ClassFacts, Constructor, Forward, FromConfig
 from mlflow_kerasguard.keras_api.tree import Definition, NameTree
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,9 @@ class ClassReader:
             supplied=supplied,
             accepts_any=accepts_any,
             build=self._build(order),
+            # Only operations are held to it; a layer's `call` goes through `Layer.__call__`, which sorts arguments.
+            call=_nearest(facts.call for facts in _all_facts(order)) if ".ops." in definition.path else None,
+            hands_input_back=bool(_nearest(facts.hands_input_back for facts in _all_facts(order))),
             keeps_assets=any(facts.saves_assets for item in order if (facts := _facts(item))),
             unknown=accepted.unknown,
         )
@@ -133,3 +139,12 @@ class ClassReader:
 
 def _facts(item: Definition | str) -> ClassFacts | None:
     return item.class_facts if isinstance(item, Definition) else None
+
+
+def _all_facts(order: list[Definition | str]) -> Iterator[ClassFacts]:
+    return (facts for item in order if (facts := _facts(item)))
+
+
+def _nearest(values: Iterator[_T | None]) -> _T | None:
+    """What the nearest class says that says anything."""
+    return next((value for value in values if value is not None), None)

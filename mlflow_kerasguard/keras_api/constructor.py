@@ -22,6 +22,21 @@ def required_arguments(node: ast.FunctionDef) -> tuple[str, ...]:
     return (*required, *(arg.arg for arg, default in keywords if default is None))
 
 
+def read_parameters(node: ast.FunctionDef) -> tuple[str, ...]:
+    """A method's parameters, without ``self``, with ``*`` and ``**`` where it takes any."""
+    arguments = node.args
+    names = [arg.arg for arg in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]][1:]
+    return (*names, *(["*"] if arguments.vararg else []), *(["**"] if arguments.kwarg else []))
+
+
+def returns_its_argument(node: ast.FunctionDef) -> bool:
+    """Whether all that a method does is to return its first argument, as in ``return inputs``."""
+    body = node.body[1:] if ast.get_docstring(node) else node.body
+    first = node.args.args[1].arg if len(node.args.args) > 1 else None
+    last = body[0] if len(body) == 1 else None
+    return isinstance(last, ast.Return) and isinstance(last.value, ast.Name) and last.value.id == first
+
+
 def read_constructor(node: ast.FunctionDef) -> Constructor:
     """Read an ``__init__``."""
     arguments = node.args

@@ -124,6 +124,14 @@ class ClassFacts(Protocol):
         """The parameters of its own ``build`` that have no default, without ``self``."""
 
     @property
+    def call(self) -> tuple[str, ...] | None:
+        """The parameters of its own ``call``, without ``self``, with ``*`` and ``**`` where it takes any."""
+
+    @property
+    def hands_input_back(self) -> bool | None:
+        """Whether its own ``compute_output_spec`` returns what it is given; None where it has none."""
+
+    @property
     def saves_assets(self) -> bool:
         """Whether it defines ``save_assets`` itself."""
 

@@ -38,6 +38,10 @@ _COMPILE_NAMESPACES = {
 #: Keys under which a layer or model itself stands; the model has none.
 LAYER_ROLES = frozenset({"", "layers"})
 
+#: Keys under which Keras 2 hands an object to ``layers.deserialize``, which goes by class name whatever the
+#: file says of a module.
+_INNER_LAYER_ROLES = frozenset({"layers", "layer", "forward_layer", "backward_layer", "cell", "cells"})
+
 #: ``BUILTIN_MODULES`` of ``serialization_lib.py``: where a name without a module is sought, and where
 #: the parent's constructor looks names up by itself, whatever the file says of a module.
 _BUILTIN_NAMESPACES = ("activations", "constraints", "initializers", "losses", "metrics", "optimizers", "regularizers")
@@ -72,7 +76,7 @@ class Lookup:
             found = self.public(f"keras.{namespace}", ref.class_name) or self._implementation(namespace, ref.class_name)
             if found is not None:
                 return found
-        if ref.module is not None:
+        if ref.module is not None and (self.is_keras_3 or ref.role not in _INNER_LAYER_ROLES):
             return self._by_path(ref.module, ref.class_name)
         if ref.section is Section.COMPILE:
             return self._by_compile_role(ref)
@@ -180,13 +184,23 @@ class Lookup:
             found = self.tree.resolve(module, name)
             if found is not None and found.class_facts is not None:
                 return found
-        return self.public("keras.layers", name) if not self.is_keras_3 else None
+        return self._named_layers.get(name)
 
     @cached_property
     def _legacy_modules(self) -> tuple[str, ...]:
         if self.is_keras_3:
             return ("keras.src.layers", "keras.src.models")
         return (*self._keras_2_modules, f"{self.package}.src.models", f"{self.package}.models")
+
+    @cached_property
+    def _named_layers(self) -> dict[str, Definition]:
+        """What Keras 2 puts into its table of layers one by one, such as ``BatchNormalizationV2``."""
+        for name in (f"{self.package}.src.layers.serialization", f"{self.package}.layers.serialization"):
+            module = None if self.is_keras_3 else self.tree.module(name)
+            if module is not None:
+                found = {alias: self.tree.resolve(name, target) for alias, target in module.tables.aliases}
+                return {alias: item for alias, item in found.items() if item is not None and item.class_facts}
+        return {}
 
     @cached_property
     def _keras_2_modules(self) -> tuple[str, ...]:

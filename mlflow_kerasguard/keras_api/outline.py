@@ -32,6 +32,9 @@ _IMPORT = re.compile(
     )""",
     re.MULTILINE | re.VERBOSE,
 )
+#: A block under a condition at the top level, and an alias right inside it.
+_CONDITIONAL = re.compile(r"^(?:if|elif|else|try|except)\b[^\n]*:\n(?P<body>(?:[ ]{4}[^\n]*\n|\n)+)", re.MULTILINE)
+_INDENTED_ALIAS = re.compile(r"^[ ]{4}(?P<alias>\w+) = (?P<target>[A-Za-z_][\w.]*)$", re.MULTILINE)
 _NEXT_STATEMENT = re.compile(r"^[^\s#)\]}]", re.MULTILINE)
 
 
@@ -110,10 +113,19 @@ class ModuleOutline:
         """The module's source."""
         return self._text
 
+    @cached_property
+    def _conditional_aliases(self) -> dict[str, str]:
+        """Aliases that depend on the backend, say: the first branch counts, which is TensorFlow's."""
+        found: dict[str, str] = {}
+        for block in _CONDITIONAL.finditer(self._text):
+            for match in _INDENTED_ALIAS.finditer(block["body"]):
+                found.setdefault(match["alias"], match["target"])
+        return found
+
     @property
     def defined(self) -> tuple[str, ...]:
         """Every class, function and alias at the top level."""
-        return tuple(self._definitions)
+        return tuple({**self._definitions, **self._conditional_aliases})
 
     def has_class(self, name: str) -> bool:
         return any(match["class"] for match in self._definitions.get(name, ()))
@@ -124,7 +136,9 @@ class ModuleOutline:
     def alias(self, name: str) -> str | None:
         """The dotted name that a top-level ``name = dotted.name`` refers to."""
         matches = self._definitions.get(name, ())
-        return matches[-1]["target"] if matches and matches[-1]["alias"] else None
+        if not matches:
+            return self._conditional_aliases.get(name)
+        return matches[-1]["target"] if matches[-1]["alias"] else None
 
     def find_class(self, name: str) -> ClassOutline | None:
         """A class that this module defines."""
@@ -147,15 +161,15 @@ class ModuleOutline:
         matches = self._definitions.get(name, ())
         if not matches:
             return ""
-        before = self._text[: matches[-1].start()]
+        end = matches[-1].start() - 1
         lines: list[str] = []
-        for line in reversed(before.splitlines()):
-            lines.append(line)
-            if line.startswith("@"):
-                continue
-            if not line or line[0] not in " )]":
-                lines.pop()
+        while end >= 0:
+            start = self._text.rfind("\n", 0, end) + 1
+            line = self._text[start:end]
+            if not line.startswith(("@", " ", ")", "]")):
                 break
+            lines.append(line)
+            end = start - 1
         return "\n".join(reversed(lines))
 
     def _read_class(self, name: str) -> ClassOutline:

@@ -8,7 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from mlflow_kerasguard.keras_api.constructor import read_constructor, required_arguments
+from mlflow_kerasguard.keras_api.constructor import (
+    read_constructor,
+    read_parameters,
+    required_arguments,
+    returns_its_argument,
+)
 from mlflow_kerasguard.keras_api.facts import Constructor, FromConfig, Import, Tables
 from mlflow_kerasguard.keras_api.from_config import read_from_config
 from mlflow_kerasguard.keras_api.outline import ClassOutline, ModuleOutline
@@ -56,6 +61,16 @@ class SourceClass:
     def build(self) -> tuple[str, ...] | None:
         node = self._outline.method("build")
         return required_arguments(node) if node else None
+
+    @cached_property
+    def call(self) -> tuple[str, ...] | None:
+        node = self._outline.method("call")
+        return read_parameters(node) if node else None
+
+    @cached_property
+    def hands_input_back(self) -> bool | None:
+        node = self._outline.method("compute_output_spec")
+        return returns_its_argument(node) if node else None
 
     @property
     def saves_assets(self) -> bool:

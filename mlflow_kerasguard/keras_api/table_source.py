@@ -10,6 +10,8 @@ from mlflow_kerasguard.keras_api.facts import Tables
 _LISTED = re.compile(r"^ALL_OBJECTS = [{\[(]([^}\])]*)[}\])]", re.MULTILINE)
 _UPDATED = re.compile(r"^ALL_OBJECTS_DICT\.update\(\s*\{([^{}]*)\}\s*\)", re.MULTILINE)
 _ASSIGNED = re.compile(r'^ALL_OBJECTS_DICT\["(\w+)"\] = ([\w.]+)', re.MULTILINE)
+#: Keras 2 has one table a thread.
+_LOCAL = re.compile(r'^\s+LOCAL\.ALL_OBJECTS\[\s*"(\w+)"\s*\] = ([\w.]+)', re.MULTILINE)
 _ENTRY = re.compile(r'"(\w+)": ([\w.]+)')
 _LINE = re.compile(r"^\s+[\"'](\w+)[\"']: ([\w.]+),", re.MULTILINE)
 _LAYER_MODULES = re.compile(r"^ALL_(?:V2_)?MODULES = \(([^)]*)\)", re.MULTILINE)
@@ -39,6 +41,7 @@ def _aliases(text: str) -> Iterator[tuple[str, str]]:
     for update in _UPDATED.finditer(text):
         yield from _ENTRY.findall(update[1])
     yield from _ASSIGNED.findall(text)
+    yield from _LOCAL.findall(text)
 
 
 def _layer_modules(text: str) -> Iterator[str]:

@@ -100,7 +100,8 @@ class NameTree:
         """A class's bases; those outside this package by name."""
         outline = definition.class_facts
         for base in outline.bases if outline else ():
-            yield self.resolve(definition.module.name, base) or base
+            if base != "object":
+                yield self.resolve(definition.module.name, base) or base
 
     def mro(self, definition: Definition) -> list[Definition | str]:
         """The method resolution order, without ``object``; foreign bases by name.

@@ -54,7 +54,7 @@ def _headline(report: Report) -> str:
     if report.undecided:
         counted.append(f"{len(report.undecided)} undecided")
     effect = " and predict the same" if _only_predictions_suffer(report) else ""
-    headline = _HEADLINES[report.verdict, report.safe].format(_short(_plain(report.model)), effect)
+    headline = _HEADLINES[report.verdict, report.safe].format(_short(plain(report.model)), effect)
     return f"{headline} ({', '.join(counted)})" if counted else headline
 
 
@@ -102,7 +102,7 @@ def _note(note: Finding) -> str:
 def _places(finding: Finding) -> str:
     more = finding.count - len(finding.places)
     # Each place gets its own share of the length, so that the number of the others stays visible.
-    places = ", ".join(_plain(place, LONGEST // 4) for place in finding.places)
+    places = ", ".join(plain(place, LONGEST // 4) for place in finding.places)
     return f"{places} ... and {more} more" if more > 0 else places
 
 
@@ -114,7 +114,7 @@ def _fields(fields: dict[str, str], *, indent: str = "") -> list[str]:
 
 def _wrap(value: str, *, first: str, indent: str | None = None) -> Iterator[str]:
     """``value`` in lines of at most ``WIDTH``, the others indented as far as ``first`` reaches."""
-    unbroken = _CODE.sub(lambda code: code[0].replace(" ", _NO_BREAK), _plain(value))
+    unbroken = _CODE.sub(lambda code: code[0].replace(" ", _NO_BREAK), plain(value))
     lines = textwrap.wrap(
         first + unbroken,
         WIDTH,
@@ -125,7 +125,7 @@ def _wrap(value: str, *, first: str, indent: str | None = None) -> Iterator[str]
     return (line.replace(_NO_BREAK, " ") for line in lines)
 
 
-def _plain(value: str, longest: int = LONGEST) -> str:
+def plain(value: str, longest: int = LONGEST) -> str:
     """``value`` in one line and without control characters.
 
     Names inside a model are under the control of whoever wrote it: an escape sequence could hide a

@@ -4,7 +4,43 @@ To add a rule: write one function in its family's module, under :func:`registry.
 and one silent case in the tests' table of that family.
 """
 
-from mlflow_kerasguard.rules import classes, config, custom_code, environment, predictions, safety
+from mlflow_kerasguard.rules import (
+    classes,
+    computations,
+    config,
+    custom_code,
+    environment,
+    graph,
+    graph_layers,
+    graph_predictions,
+    lambdas,
+    predictions,
+    safety,
+    saved_model,
+    saved_model_safety,
+    value_predictions,
+    values,
+    weights,
+)
 from mlflow_kerasguard.rules.registry import RULES, RegisteredRule
 
-__all__ = ["RULES", "RegisteredRule", "classes", "config", "custom_code", "environment", "predictions", "safety"]
+__all__ = [
+    "RULES",
+    "RegisteredRule",
+    "classes",
+    "computations",
+    "config",
+    "custom_code",
+    "environment",
+    "graph",
+    "graph_layers",
+    "graph_predictions",
+    "lambdas",
+    "predictions",
+    "safety",
+    "saved_model",
+    "saved_model_safety",
+    "value_predictions",
+    "values",
+    "weights",
+]

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mlflow_kerasguard.environment import Environment
-from mlflow_kerasguard.findings import Level, Mismatch
+from mlflow_kerasguard.findings import ANOTHER_RELEASE, Level, Mismatch
 from mlflow_kerasguard.keras_api import FunctionApi, Unknown
 from mlflow_kerasguard.model import Kind, ModelSpec
+from mlflow_kerasguard.rules.graphs import called_as_layers
 from mlflow_kerasguard.rules.registry import rule
 from mlflow_kerasguard.rules.view import (
     find_class,
     is_legacy_hdf5,
     keras_api,
     keras_is_missing,
-    keras_package,
     own_objects,
 )
 
@@ -94,9 +94,12 @@ def operation_taken_for_layer(model: ModelSpec, env: Environment) -> Iterator[Mi
     if keras_is_missing(model, env) or not is_legacy_hdf5(model):
         return
     api = keras_api(model, env)
+    alike = called_as_layers(model, env)
     for ref in own_objects(model, env, Kind.CLASS):
         # Every layer's config says whether it is trainable and of what type; an operation's doesn't.
         if ref.role != "layers" or ref.has_module or {"trainable", "dtype"} & set(ref.config):
+            continue
+        if ref.where in alike:
             continue
         if api.has_operation(ref.class_name) and find_class(api, ref, model) is not None:
             yield Mismatch(
@@ -107,9 +110,6 @@ def operation_taken_for_layer(model: ModelSpec, env: Environment) -> Iterator[Mi
             )
 
 
-def pin_saver(model: ModelSpec, env: Environment) -> str | None:
-    """The fix that always works: the release that saved the file."""
-    if model.keras_version is None:
-        return None
-    package = keras_package(model, env).replace("_", "-")
-    return f"pip install '{package}=={model.keras_version}'"
+def pin_saver(model: ModelSpec, env: Environment) -> str:
+    """The fix of whatever another release of Keras takes."""
+    return ANOTHER_RELEASE

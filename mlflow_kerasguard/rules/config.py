@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from mlflow_kerasguard.environment import Environment
 from mlflow_kerasguard.findings import Level, Mismatch
-from mlflow_kerasguard.keras_api import Unknown
-from mlflow_kerasguard.model import Kind, ModelSpec
+from mlflow_kerasguard.keras_api import ClassApi, Unknown
+from mlflow_kerasguard.model import Kind, ModelSpec, ObjectRef
 from mlflow_kerasguard.rules.classes import pin_saver
 from mlflow_kerasguard.rules.registry import rule
 from mlflow_kerasguard.rules.view import (
@@ -34,12 +34,14 @@ def unaccepted_key(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Un
     api = keras_api(model, env)
     for ref in own_objects(model, env, Kind.CLASS):
         found = find_class(api, ref, model)
+        if found is None:
+            continue
         rewritten = api.keys_rewritten(ref, legacy_hdf5=is_legacy_hdf5(model))
-        for key in ref.config if found is not None else ():
+        for key in ref.config:
             if key in rewritten:
                 continue
             try:
-                accepted = found is None or found.accepts(key)
+                accepted = found.accepts(key)
             except Unknown as unknown:
                 yield unknown
                 continue
@@ -47,7 +49,7 @@ def unaccepted_key(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Un
                 yield Mismatch(
                     where=ref.where,
                     expected=f"`{ref.class_name}` to take `{key}={_short(ref.config[key])}`",
-                    found=f"`{ref.class_name}` of `{api.package}` {api.version} doesn't know `{key}`",
+                    found=f"`{_own_name(found)}` of `{api.package}` {api.version} doesn't know `{key}`",
                     fix=pin_saver(model, env),
                 )
 
@@ -72,7 +74,7 @@ def missing_argument(model: ModelSpec, env: Environment) -> Iterator[Mismatch | 
             yield Mismatch(
                 where=ref.where,
                 expected=f"`{ref.class_name}` without `{key}`",
-                found=f"`{ref.class_name}` of `{api.package}` {api.version} can't be built without `{key}`",
+                found=f"`{_own_name(found)}` of `{api.package}` {api.version} can't be built without `{key}`",
                 fix=pin_saver(model, env),
             )
 
@@ -94,32 +96,9 @@ def refused_lambda(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Un
         yield Mismatch(
             where=ref.where,
             expected="a Python lambda to be deserialized",
-            found=f"`{api.package}` {api.version} refuses lambdas in safe mode",
+            found=f"`{api.package}` {api.version} refuses lambdas in safe mode{_owner(ref, model)}",
             fix=f"replace it by a layer class; to load it all the same, pass `trusted=['{LAMBDA}']`",
         )
-
-
-@rule(
-    "KG304",
-    Level.ERROR,
-    title="graph endpoints are in a form that the target Keras can't read",
-    why="From 3.5 on Keras reads a functional model's inputs and outputs in the structure they had, and later releases "
-    "write a single tensor without a list around it; earlier ones expect a flat list or dict.",
-)
-def unreadable_endpoints(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
-    graphs = [ref for ref in model.objects if "input_layers" in ref.config and "output_layers" in ref.config]
-    if not graphs or keras_is_missing(model, env):
-        return
-    api = keras_api(model, env)
-    for ref in () if api.loader.nested_endpoints else graphs:
-        for key in ("input_layers", "output_layers"):
-            if not _is_flat(ref.config[key]):
-                yield Mismatch(
-                    where=f"{ref.where}.{key}",
-                    expected="a single endpoint or a nested structure of them to be read",
-                    found=f"`{api.package}` {api.version} reads a flat list or dict of `[layer, node, tensor]` only",
-                    fix=pin_saver(model, env),
-                )
 
 
 @rule(
@@ -145,14 +124,14 @@ def string_taken_for_function(model: ModelSpec, env: Environment) -> Iterator[Mi
                 )
 
 
-def _is_flat(endpoints: object) -> bool:
-    """Whether every item is an endpoint: ``[layer name, node index, tensor index]``."""
-    items = endpoints.values() if isinstance(endpoints, dict) else endpoints
-    return isinstance(items, Iterable) and all(isinstance(item, list) and _is_endpoint(item) for item in items)
+def _own_name(found: ClassApi) -> str:
+    """The name that Keras's own errors say; `GroupQueryAttention`, for one, is `GroupedQueryAttention` there."""
+    return found.path.rpartition(".")[2]
 
 
-def _is_endpoint(item: list[object]) -> bool:
-    return bool(item) and isinstance(item[0], str)
+def _owner(ref: ObjectRef, model: ModelSpec) -> str:
+    """The class whose configuration holds an object, as a clause."""
+    return f", such as the one in `{model.objects[ref.parent].class_name}`" if ref.parent is not None else ""
 
 
 def _short(value: object, limit: int = 40) -> str:

@@ -13,10 +13,10 @@ from packaging.version import Version
 from mlflow_kerasguard.environment import Distribution, Environment
 from mlflow_kerasguard.findings import Level, Mismatch
 from mlflow_kerasguard.keras_api import Unknown
-from mlflow_kerasguard.model import Kind, ModelSpec
-from mlflow_kerasguard.rules.config import LAMBDA
+from mlflow_kerasguard.model import ModelSpec
 from mlflow_kerasguard.rules.registry import rule
 from mlflow_kerasguard.rules.view import keras_api, keras_is_missing, keras_package, major
+from mlflow_kerasguard.saved_graph import find_graph
 
 #: Backend → the distributions that bring it; the first is the one to recommend.
 BACKENDS = {
@@ -46,7 +46,7 @@ FIRST_WITH_ZIP_FORMAT = Version("2.12")
 )
 def missing_keras(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
     package = keras_package(model, env).replace("_", "-")
-    if env.find(package) is None:
+    if not env.has(package):
         saver = f"=={model.keras_version}" if model.keras_version else ""
         yield Mismatch(
             where="environment",
@@ -64,12 +64,12 @@ def missing_keras(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unk
     "Keras fails without it.",
 )
 def missing_backend(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
-    if keras_is_missing(model, env):
+    # A list of a few requirements leaves out what others bring; what it doesn't name isn't judged.
+    if keras_is_missing(model, env) or not env.complete:
         return
     backend = backend_used(model, env)
     names = BACKENDS.get(backend, (backend,))
-    # One that is there settles it, even where the description is silent about the others.
-    if not any(name in env.distributions for name in names) and all(env.find(name) is None for name in names):
+    if not any(env.lists(name) for name in names):
         yield Mismatch(
             where="environment",
             expected=f"the backend `{backend}`",
@@ -86,7 +86,7 @@ def missing_backend(model: ModelSpec, env: Environment) -> Iterator[Mismatch | U
     "one framework run on that framework only.",
 )
 def other_backend(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
-    if keras_is_missing(model, env) or model.backend is None:
+    if keras_is_missing(model, env) or model.backend is None or not _backend_is_chosen(model, env):
         return
     backend = backend_used(model, env)
     if backend != model.backend:
@@ -120,8 +120,20 @@ def unknown_format(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Un
             where="file",
             expected="a Keras that loads a SavedModel directory",
             found=f"`keras` {api.version} takes `.keras` and `.h5` only",
-            fix="load it with `tf_keras` (`pip install tf-keras`), or serve it as `keras.layers.TFSMLayer`",
+            fix=_instead_of_saved_model(model),
         )
+
+
+def _instead_of_saved_model(model: ModelSpec) -> str:
+    """What to do where `load_model` takes no SavedModel."""
+    graph = find_graph(model)
+    signatures = graph.signatures if graph is not None else ()
+    # A name that is more than a name isn't worth repeating in a command.
+    named = [name for name in signatures if name.isidentifier() and name != "serving_default"]
+    endpoint = named[0] if named and "serving_default" not in signatures else "serving_default"
+    layer = f'wrap it: `keras.layers.TFSMLayer(path, call_endpoint="{endpoint}")`'
+    # Without Keras's description beside it, the graph doesn't come back as a model in `tf_keras` either.
+    return f"{layer}, or load it with `tf_keras` (`pip install tf-keras`)" if model.keras_version else layer
 
 
 @rule(
@@ -132,41 +144,16 @@ def unknown_format(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Un
 )
 def unsuitable_python(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
     if env.python is None:
-        raise Unknown(f"{env.source} doesn't say which Python it has")
+        return  # It isn't named, so it isn't judged: the question is about Keras.
     for distribution in in_play(model, env):
         wanted = distribution.requires_python
-        if wanted and not SpecifierSet(wanted).contains(env.python, prereleases=True):
+        if wanted and not _runs_on(env.python, SpecifierSet(wanted)):
             yield Mismatch(
                 where="environment",
                 expected=f"Python {wanted} for `{distribution.name}` {distribution.version}",
                 found=f"Python {env.python}",
                 fix=f"use a Python that satisfies `{wanted}`",
             )
-
-
-@rule(
-    "KG406",
-    Level.ERROR,
-    title="lambda's bytecode is of another Python",
-    why="A lambda is stored as the bytecode of the Python that saved it; another minor version can't run it and may "
-    "crash on it.",
-)
-def foreign_bytecode(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
-    lambdas = [ref for ref in model.objects if ref.kind is Kind.LAMBDA]
-    if not lambdas or keras_is_missing(model, env):
-        return
-    if LAMBDA not in model.trusted and keras_api(model, env).refuses_lambdas(legacy_hdf5=model.format == "h5"):
-        return  # It never gets as far as the bytecode.
-    if model.origin.python is None or env.python is None:
-        raise Unknown("which Python compiled the model's lambda isn't recorded in the file")
-    saved, here = (".".join(version.split(".")[:2]) for version in (model.origin.python, env.python))
-    for ref in lambdas if saved != here else ():
-        yield Mismatch(
-            where=ref.where,
-            expected=f"Python {saved}, which compiled the lambda",
-            found=f"Python {here}",
-            fix=f"serve it on Python {saved}, or replace the lambda by a layer class",
-        )
 
 
 @rule(
@@ -187,7 +174,7 @@ def violated_requirement(model: ModelSpec, env: Environment) -> Iterator[Mismatc
                 continue
             name = canonicalize_name(requirement.name)
             installed = env.distributions.get(name)
-            if installed is None and not env.complete:
+            if installed is None and (name in env.unsettled or not env.complete):
                 continue
             if installed is None or not requirement.specifier.contains(installed.version, prereleases=True):
                 yield Mismatch(
@@ -220,11 +207,25 @@ def other_version(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unk
             )
 
 
+def _backend_is_chosen(model: ModelSpec, env: Environment) -> bool:
+    """Whether the backend is known: it is set, or the environment is known as a whole, or there is only one."""
+    return env.complete or env.configured_backend is not None or _only_tensorflow(model, env)
+
+
+def _only_tensorflow(model: ModelSpec, env: Environment) -> bool:
+    keras = env.distributions.get("keras")
+    return keras_package(model, env) == "tf_keras" or (keras is not None and major(keras.version) < 3)  # noqa: PLR2004
+
+
+def _runs_on(python: str, wanted: SpecifierSet) -> bool:
+    """Whether a Python will do; of a minor release alone, whether some patch release of it will."""
+    versions = (python, f"{python}.99") if python.count(".") == 1 else (python,)
+    return any(wanted.contains(version, prereleases=True) for version in versions)
+
+
 def backend_used(model: ModelSpec, env: Environment) -> str:
     """The backend that Keras will choose: TensorFlow unless Keras 3 is told otherwise."""
-    package = keras_package(model, env)
-    keras = env.distributions.get("keras")
-    if package == "tf_keras" or (keras is not None and major(keras.version) < 3):  # noqa: PLR2004
+    if _only_tensorflow(model, env):
         return "tensorflow"
     return env.configured_backend or "tensorflow"
 

@@ -26,7 +26,7 @@ def keras_package(model: ModelSpec, env: Environment) -> str:
     if model.keras_package in {"keras", "tf_keras"}:
         return str(model.keras_package)
     saver = model.keras_version.split(".") if model.keras_version else []
-    if "tf-keras" in env.distributions and saver[:1] == ["2"] and _number(saver[1:]) > LAST_KERAS_2:
+    if env.lists("tf-keras") and saver[:1] == ["2"] and _number(saver[1:]) > LAST_KERAS_2:
         return "tf_keras"
     return env.default_keras_package
 
@@ -42,7 +42,7 @@ def keras_api(model: ModelSpec, env: Environment) -> KerasApi:
 
 def keras_is_missing(model: ModelSpec, env: Environment) -> bool:
     """No Keras is there at all: one finding says so, and no other rule has anything to add."""
-    return env.complete and keras_package(model, env).replace("_", "-") not in env.distributions
+    return env.complete and not env.lists(keras_package(model, env).replace("_", "-"))
 
 
 def _number(parts: list[str]) -> int:
@@ -81,8 +81,16 @@ def comes_with_code(ref: ObjectRef, model: ModelSpec, env: Environment) -> bool:
     return bool(names & provided)
 
 
-def own_objects(model: ModelSpec, env: Environment, kind: Kind) -> Iterator[ObjectRef]:
+def own_objects(model: ModelSpec, env: Environment, kind: Kind) -> tuple[ObjectRef, ...]:
     """Keras's own objects of a kind, without those that custom code replaces or interprets."""
+    key = ("own objects", kind, env.registered_objects)
+    if key not in model.derived:
+        model.derived[key] = tuple(_own_objects(model, env, kind))
+    found: tuple[ObjectRef, ...] = model.derived[key]
+    return found
+
+
+def _own_objects(model: ModelSpec, env: Environment, kind: Kind) -> Iterator[ObjectRef]:
     for ref in model.objects:
         if ref.kind is kind and is_keras_own(ref) and not comes_with_code(ref, model, env):
             if kind is Kind.FUNCTION and ref.parent is not None and not is_keras_own(model.objects[ref.parent]):
@@ -91,4 +99,9 @@ def own_objects(model: ModelSpec, env: Environment, kind: Kind) -> Iterator[Obje
 
 
 def find_class(api: KerasApi, ref: ObjectRef, model: ModelSpec) -> ClassApi | None:
-    return api.find_class(ref, legacy_hdf5=is_legacy_hdf5(model))
+    """The class that Keras would build for one of the model's objects; None where it would find none."""
+    # Most rules ask for most objects. The objects live as long as the model, so their ids tell them apart.
+    known: dict[int, ClassApi | None] = model.derived.setdefault(("classes", api), {})
+    if id(ref) not in known:
+        known[id(ref)] = api.find_class(ref, legacy_hdf5=is_legacy_hdf5(model))
+    return known[id(ref)]

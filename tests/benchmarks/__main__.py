@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import checking, logging, serving
+from tests.benchmarks import checking, logging, releases, serving
 from tests.benchmarks.timing import Figure
 
 GROUPS = {
@@ -19,6 +19,9 @@ GROUPS = {
     "command": checking.command,
     "rules": checking.rules,
     "reading": checking.reading,
+    "history": releases.history_ready,
+    "against": releases.against,
+    "releases": releases.every_release,
     "refusal": serving.refusal,
     "share": serving.share_of_load,
     "log": logging.log_model,

@@ -11,7 +11,8 @@ import pytest
 
 from mlflow_kerasguard.environment import Environment
 from mlflow_kerasguard.environment import installed as module
-from mlflow_kerasguard.environment.installed import configured_backend, find_package, installed, read_version
+from mlflow_kerasguard.environment.installed import configured_backend, installed
+from mlflow_kerasguard.environment.site_packages import find_package, read_version
 from mlflow_kerasguard.keras_api import Unknown
 
 
@@ -38,15 +39,16 @@ def test_this_interpreter():
     env = installed()
     assert env.python == ".".join(map(str, sys.version_info[:3]))
     assert env.platform == sys.platform
-    assert env.find("h5py").version == version("h5py")
-    assert env.find("no-such-distribution") is None
+    assert env.distributions["h5py"].version == version("h5py")
+    assert env.has("h5py")
+    assert not env.has("no-such-distribution")
     assert env.has_module("h5py")
     assert not env.has_module("no_such_module")
 
 
 def test_metadata(site):
     env = installed()
-    found = env.find("some-lib")
+    found = env.distributions["some-lib"]
     assert (found.name, found.version, found.requires_python) == ("some-lib", "1.5", ">=3.9")
     assert found.requires == ("numpy>=1", "rich; extra == 'cli'")
     assert list(env.distributions) == ["some-lib"]
@@ -71,7 +73,7 @@ def test_what_isnt_known(site):
 
 def test_a_bare_environment_knows_nothing():
     env = Environment(source="a note")
-    for question in (lambda: env.find("keras"), lambda: env.read_keras_api("keras"), lambda: env.has_module("x")):
+    for question in (lambda: env.has("keras"), lambda: env.read_keras_api("keras"), lambda: env.has_module("x")):
         with pytest.raises(Unknown):
             question()
 
@@ -100,6 +102,14 @@ def test_configured_backend(tmp_path, monkeypatch, variable, settings, backend):
     if settings is not None:
         (tmp_path / "keras.json").write_text(json.dumps(settings))
     assert configured_backend() == backend
+
+
+@pytest.mark.parametrize(("value", "legacy"), [("1", True), ("True", True), ("yes", False), (None, False)])
+def test_legacy_keras(monkeypatch, value, legacy):
+    monkeypatch.delenv("TF_USE_LEGACY_KERAS", raising=False)
+    if value:
+        monkeypatch.setenv("TF_USE_LEGACY_KERAS", value)
+    assert installed().legacy_keras is legacy
 
 
 def test_the_default_place_of_keras_json(tmp_path, monkeypatch):

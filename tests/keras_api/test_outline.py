@@ -150,3 +150,26 @@ def test_a_method_defined_twice_counts_once_the_last_time():
 def test_a_function_defined_twice_counts_the_last_time():
     text = "def f(a):\n    pass\n\n\ndef f(b):\n    pass\n"
     assert ModuleOutline("m", text).function("f").args.args[0].arg == "b"
+
+
+CONDITIONAL = """
+if backend() == "tensorflow":
+    from keras.src.tf import TFOptimizer
+
+    Base = TFOptimizer
+else:
+    Base = other.BaseOptimizer
+
+class Optimizer(Base): ...
+
+def function():
+    local = Base
+"""
+
+
+def test_of_an_alias_that_depends_on_the_backend_the_first_counts():
+    outline = ModuleOutline("m", CONDITIONAL)
+    assert outline.alias("Base") == "TFOptimizer"
+    assert outline.alias("local") is None
+    assert outline.imports["TFOptimizer"] == Import("keras.src.tf", "TFOptimizer")
+    assert set(outline.defined) == {"Base", "Optimizer", "function"}

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.files import dense, write_keras
-
-ROOT = Path(__file__).parent.parent.parent
+from tests.live.environments import ROOT, MissingPython, find_python, make_environment, run
 
 FLAVOR = ("tests/test_flavor.py", "tests/test_loading.py", "tests/test_serving.py", "tests/test_golden.py")
 WITHOUT_KERAS = ("tests/rules", "tests/test_rules_contract.py", "tests/reports", "tests/test_model.py")
@@ -34,25 +33,12 @@ ENVIRONMENTS = {
 
 TEST_TOOLS = ["pytest", "hypothesis", "coverage"]
 
-#: Other Pythons are found where pyenv keeps them.
 PYTHONS = ("3.10", "3.12", "3.13")
 
 
-def run(*command: object, **options: object) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, cwd=ROOT, **options)
-    assert done.returncode == 0, f"{command}\n{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
-    return done
-
-
-def make_environment(directory: Path, packages: list[str], python: str | Path = sys.executable) -> Path:
+def with_project(directory: Path, packages: list[str], python: str | Path = sys.executable) -> Path:
     """A virtual environment with this project and ``packages``; gives its Python."""
-    uv = [sys.executable, "-m", "uv"]
-    run(*uv, "venv", "--quiet", "--python", python, directory)
-    interpreter = directory / "bin" / "python"
-    # uv doesn't look where pip is told to look; wheels that are only there count as well.
-    links = [part for link in os.environ.get("PIP_FIND_LINKS", "").split() for part in ("--find-links", link)]
-    run(*uv, "pip", "install", "--quiet", "--python", interpreter, *links, "-e", ROOT, *TEST_TOOLS, *packages)
-    return interpreter
+    return make_environment(directory, ["-e", ROOT, *TEST_TOOLS, *packages], python)
 
 
 def run_tests(interpreter: Path, tests: tuple[str, ...]) -> str:
@@ -66,14 +52,14 @@ def run_tests(interpreter: Path, tests: tuple[str, ...]) -> str:
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_with_other_packages(name, tmp_path):
     packages, tests = ENVIRONMENTS[name]
-    output = run_tests(make_environment(tmp_path / "environment", packages), tests)
+    output = run_tests(with_project(tmp_path / "environment", packages), tests)
     assert " passed" in output
     assert " failed" not in output
 
 
 @pytest.mark.live
 def test_checking_works_where_there_is_no_keras(tmp_path):
-    python = make_environment(tmp_path / "environment", [])
+    python = with_project(tmp_path / "environment", [])
     run_tests(python, WITHOUT_KERAS)
     file = write_keras(tmp_path / "model.keras", dense())
     done = subprocess.run([python, "-m", "mlflow_kerasguard", "check", file], capture_output=True, text=True)
@@ -86,10 +72,11 @@ def test_checking_works_where_there_is_no_keras(tmp_path):
 @pytest.mark.live
 @pytest.mark.parametrize("version", PYTHONS)
 def test_with_another_python(version, tmp_path):
-    interpreters = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
-    if not interpreters:
-        pytest.skip(f"no Python {version} below ~/.pyenv/versions; `pyenv install {version}` brings one")
-    python = make_environment(tmp_path / "environment", ["tensorflow", "keras"], interpreters[-1])
+    try:
+        interpreter = find_python(version)
+    except MissingPython as error:
+        pytest.skip(str(error))
+    python = with_project(tmp_path / "environment", ["tensorflow", "keras"], interpreter)
     output = run_tests(python, (*CHECKING, "tests/keras_api", "tests/environment", "tests/test_flavor.py"))
     assert " passed" in output
     assert " failed" not in output

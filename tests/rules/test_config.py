@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from mlflow_kerasguard.keras_api import ClassApi, LoaderFacts
+from dataclasses import replace
+
+from mlflow_kerasguard.keras_api import ClassApi
 from mlflow_kerasguard.model import Kind, ObjectRef
 from tests.builders import Case, environment, model, ref
 
@@ -24,13 +26,6 @@ LAMBDA = ObjectRef(
 WITH_LAMBDA = model(ref("keras.layers.Lambda"), LAMBDA)
 
 
-def graph(inputs, outputs):
-    config = {"input_layers": inputs, "output_layers": outputs}
-    return model(ref("keras.Functional", config=config, where="model", parent=None))
-
-
-FLAT_ONLY = environment(keras={"loader": LoaderFacts(nested_endpoints=False)})
-
 REPLACING = environment(keras={"replaced": frozenset({"dot"})})
 
 CASES = [
@@ -41,6 +36,21 @@ CASES = [
         environment=HAS_DENSE,
         fires=True,
         found="`quantization_config`",
+    ),
+    Case(
+        code="KG301",
+        name="class-with-another-name-inside",
+        model=model(ref("keras.layers.Alias", config={"seed": 1})),
+        environment=environment(classes={"keras.layers.Alias": ClassApi(path="keras.src.layers.real.RealName")}),
+        fires=True,
+        found="`RealName`",
+    ),
+    Case(
+        code="KG301",
+        name="class-is-gone",
+        model=model(ref("keras.layers.Gone", config={"units": 3})),
+        environment=HAS_DENSE,
+        fires=False,
     ),
     Case(
         code="KG301",
@@ -81,6 +91,8 @@ CASES = [
     Case(code="KG302", name="class-is-gone", model=model(ref("keras.layers.Gone")), environment=HAS_DENSE, fires=False),
     Case(code="KG302", name="no-keras", model=model(ref(config={})), environment=NO_KERAS, fires=False),
     Case(code="KG303", name="refused", model=WITH_LAMBDA, fires=True, found="refuses lambdas"),
+    Case(code="KG303", name="of-a-layer", model=WITH_LAMBDA, fires=True, found="the one in `Lambda`"),
+    Case(code="KG303", name="of-no-layer", model=model(replace(LAMBDA, parent=None)), fires=True, found="lambdas"),
     Case(
         code="KG303",
         name="no-safe-mode",
@@ -92,29 +104,6 @@ CASES = [
         code="KG303",
         name="trusted",
         model=model(ref("keras.layers.Lambda"), LAMBDA, trusted=frozenset({"keras.layers.Lambda"})),
-        fires=False,
-    ),
-    Case(
-        code="KG304",
-        name="single-endpoint",
-        model=graph(["input", 0, 0], [["dense", 0, 0]]),
-        environment=FLAT_ONLY,
-        fires=True,
-        where="model.input_layers",
-    ),
-    Case(
-        code="KG304",
-        name="nested",
-        model=graph([["input", 0, 0]], {"a": [["dense", 0, 0]]}),
-        environment=FLAT_ONLY,
-        fires=True,
-        where="model.output_layers",
-    ),
-    Case(
-        code="KG304",
-        name="flat",
-        model=graph([["input", 0, 0]], {"a": ["dense", 0, 0]}),
-        environment=FLAT_ONLY,
         fires=False,
     ),
     Case(
@@ -133,7 +122,6 @@ CASES = [
         fires=False,
     ),
     Case(code="KG305", name="zip", model=model(ref(config={"mode": "dot"})), environment=REPLACING, fires=False),
-    Case(code="KG304", name="newer-keras", model=graph(["input", 0, 0], ["dense", 0, 0]), fires=False),
 ]
 
 

@@ -5,18 +5,13 @@ from __future__ import annotations
 import pytest
 
 from mlflow_kerasguard.environment import Distribution, Environment
-from mlflow_kerasguard.model import Kind, ObjectRef, Origin
+from mlflow_kerasguard.model import Origin
 from mlflow_kerasguard.rules.environment import backend_used
 from mlflow_kerasguard.rules.view import keras_package
-from tests.builders import Case, environment, model, ref, unknown_environment
+from tests.builders import Case, environment, model, unknown_environment
 
 NO_KERAS = environment(packages={"tensorflow": "2.21.0"})
 NO_BACKEND = environment(packages={"keras": "3.15.1"})
-TRUSTED_LAMBDA = {
-    "trusted": frozenset({"keras.layers.Lambda"}),
-    "origin": Origin(python="3.9.18"),
-}
-LAMBDA = ObjectRef(kind=Kind.LAMBDA, class_name="__lambda__", where='layers["lambda"].function', parent=1)
 
 
 def keras(**fields):
@@ -49,16 +44,51 @@ CASES = [
         fires=False,
     ),
     Case(code="KG402", name="no-keras", environment=NO_KERAS, fires=False),
+    # What a few requirements don't name isn't judged.
     Case(
         code="KG402",
-        name="unknown",
+        name="not-named",
         environment=environment(packages={"keras": "3.15.1"}, complete=False),
         fires=False,
-        unknown="`tensorflow` is installed",
+    ),
+    Case(
+        code="KG402",
+        name="unsettled-release",
+        environment=environment(packages={"keras": "3.15.1"}, unsettled={"tensorflow": "not pinned"}),
+        fires=False,
+    ),
+    Case(
+        code="KG401",
+        name="unsettled-release",
+        environment=environment(packages={"tensorflow": "2.21.0"}, unsettled={"keras": "not pinned"}),
+        fires=False,
     ),
     Case(code="KG403", name="jax-model-on-tensorflow", model=model(backend="jax"), fires=True, found="`tensorflow`"),
     Case(code="KG403", name="same", fires=False),
     Case(code="KG403", name="not-recorded", model=model(backend=None), fires=False),
+    Case(
+        code="KG403",
+        name="not-configured-in-a-few-requirements",
+        model=model(backend="jax"),
+        environment=environment(complete=False),
+        fires=False,
+    ),
+    Case(
+        code="KG403",
+        name="configured-beside-a-few-requirements",
+        model=model(backend="jax"),
+        environment=environment(complete=False, configured_backend="torch"),
+        fires=True,
+        found="`torch`",
+    ),
+    Case(
+        code="KG403",
+        name="keras-2-has-one-backend",
+        model=model(backend="jax"),
+        environment=environment(packages={"keras": "2.15.0"}, complete=False),
+        fires=True,
+        found="`tensorflow`",
+    ),
     Case(
         code="KG404",
         name="zip-before-2.12",
@@ -90,28 +120,25 @@ CASES = [
         found="3.11.7",
     ),
     Case(code="KG405", name="fits", environment=environment(packages=keras(requires_python=">=3.10")), fires=False),
-    Case(code="KG405", name="unknown", environment=environment(python=None), fires=False, unknown="which Python"),
     Case(
-        code="KG406",
-        name="other-python",
-        model=model(ref("keras.layers.Lambda"), LAMBDA, **TRUSTED_LAMBDA),
+        code="KG405",
+        name="not-named",
+        environment=environment(packages=keras(requires_python=">=3.12"), python=None),
+        fires=False,
+    ),
+    Case(
+        code="KG405",
+        name="some-patch-release-fits",
+        environment=environment(packages=keras(requires_python=">=3.10.2"), python="3.10"),
+        fires=False,
+    ),
+    Case(
+        code="KG405",
+        name="no-patch-release-fits",
+        environment=environment(packages=keras(requires_python=">=3.11"), python="3.10"),
         fires=True,
-        found="Python 3.11",
+        found="Python 3.10",
     ),
-    Case(
-        code="KG406",
-        name="same-python",
-        model=model(LAMBDA, trusted=frozenset({"keras.layers.Lambda"}), origin=Origin(python="3.11.2")),
-        fires=False,
-    ),
-    Case(
-        code="KG406",
-        name="not-recorded",
-        model=model(LAMBDA, trusted=frozenset({"keras.layers.Lambda"})),
-        fires=False,
-        unknown="isn't recorded",
-    ),
-    Case(code="KG406", name="refused-before-it-matters", model=model(LAMBDA), fires=False),
     Case(
         code="KG407",
         name="violated",
@@ -138,6 +165,12 @@ CASES = [
         code="KG407",
         name="not-in-an-incomplete-description",
         environment=environment(packages=keras(requires=("optree",)), complete=False),
+        fires=False,
+    ),
+    Case(
+        code="KG407",
+        name="not-where-the-release-is-unknown",
+        environment=environment(packages=keras(requires=("optree>=1",)), unsettled={"optree": "not pinned"}),
         fires=False,
     ),
     Case(code="KG408", name="other", model=model(keras_version="3.8.0"), fires=True, found="`keras` 3.15.1"),
@@ -172,7 +205,24 @@ def test_tf_keras_is_the_default_where_it_is_the_only_one():
     assert environment(packages={}).default_keras_package == "keras"
 
 
+@pytest.mark.parametrize(
+    ("packages", "complete", "package"),
+    [
+        ({"keras": "3.15.1", "tf-keras": "2.18.0"}, True, "tf_keras"),
+        ({"keras": "3.15.1"}, False, "tf_keras"),
+        # Without tf_keras, `tf.keras` can't be imported; `keras` can.
+        ({"keras": "3.15.1"}, True, "keras"),
+    ],
+)
+def test_legacy_keras_chooses_tf_keras(packages, complete, package):
+    env = environment(packages=packages, complete=complete, legacy_keras=True)
+    assert keras_package(model(keras_package=None), env) == package
+    assert keras_package(model(keras_package="keras"), env) == "keras"
+
+
 def test_an_environment_describes_itself():
+    unsettled = environment(packages={}, unsettled={"keras": "not pinned"})
+    assert unsettled.describe() == "a test environment (Python 3.11.7, keras of an unknown release)"
     assert environment().describe() == "a test environment (Python 3.11.7, keras 3.15.1, tensorflow 2.21.0)"
     assert "no Keras" in environment(packages={}).describe()
     assert Environment(source="nothing known").describe() == "nothing known"

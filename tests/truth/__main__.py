@@ -11,12 +11,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.truth.measure import as_json, figures_of, judged_loads, oracle_figures
+from tests.truth.measure import Figures, as_json, figures_of, judged_loads, oracle_figures
 from tests.truth.record import CARRIED, Record
-from tests.truth.tables import as_markdown, as_text, details
+from tests.truth.tables import as_markdown, as_text, details, with_table
+
+README = Path(__file__).parent.parent.parent / "README.md"
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, *, readme: Path = README) -> int:
     options = _parser().parse_args(arguments)
     with tempfile.TemporaryDirectory() as scratch:
         record = Record(options.directory, Path(scratch))
@@ -26,13 +28,20 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"no loader `{unknown[0]}` in the record; there are {', '.join(record.loaders)}", file=sys.stderr)
             return 2
         loads = list(judged_loads(record, loaders))
-        rows = figures_of(loads) | oracle_figures(record, loaders)
+        rows = figures_of(loads) | oracle_figures(record, loads)
     if options.verbose:
         print("\n".join(details(loads)), end="\n\n")
     print(as_markdown(rows) if options.format == "markdown" else as_text(rows), end="")
     if options.json:
-        options.json.write_text(f"{json.dumps(as_json(rows), indent=1)}\n", encoding="utf-8")
+        _write_figures(options.json, rows)
+    if options.record:
+        _write_figures(options.directory / "figures.json", rows)
+        readme.write_text(with_table(readme.read_text(encoding="utf-8"), rows), encoding="utf-8")
     return 0
+
+
+def _write_figures(file: Path, rows: dict[str, Figures]) -> None:
+    file.write_text(f"{json.dumps(as_json(rows), indent=1)}\n", encoding="utf-8")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -42,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--verbose", action="store_true", help="what is wrong, unnamed or nameless, in groups")
     parser.add_argument("--format", choices=("text", "markdown"), default="text")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    parser.add_argument("--record", action="store_true", help="keep the figures: in figures.json and in the README")
     return parser
 
 

@@ -1,0 +1,65 @@
+"""What a release's own layers do with values and weights, where releases differ: read from their source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from mlflow_kerasguard.keras_api import LoaderFacts
+
+#: Gives the text of the first of some modules that the release has.
+ReadText = Callable[..., str]
+
+#: Where the layers of a functional model are to be found in Keras 2, before `layers` in the alphabet.
+_PRIVATE_GROUP = "_layer_checkpoint_dependencies"
+
+_LOOKUPS = {"StringLookup": "string_lookup", "IntegerLookup": "integer_lookup"}
+
+
+def with_layer_facts(facts: LoaderFacts, read: ReadText) -> LoaderFacts:
+    """The facts about the loader, and those about the layers."""
+    attention = read("layers.attention.multi_head_attention", "layers.multi_head_attention")
+    hdf5 = read("legacy.saving.legacy_h5_format", "saving.legacy.hdf5_format", "saving.hdf5_format")
+    legacy = read("legacy.saving.saving_utils")
+    normalization = read("layers.preprocessing.normalization")
+    lookup = read("layers.preprocessing.index_lookup")
+    bidirectional = read("layers.rnn.bidirectional")
+    return replace(
+        facts,
+        hashing_dtype=_hashing_dtype(read("layers.preprocessing.hashing")),
+        lookup_dtypes=frozenset(_lookup_dtypes(read)),
+        attention_reads_shapes='config.pop("query_shape")' in attention,
+        hdf5_drops_axis='config["config"].pop("axis"' in legacy,
+        hdf5_keeps_axis_number="isinstance(axis, (int, float))" in legacy,
+        hdf5_finalizes_state="finalize_state()" in hdf5 or "def finalize_state" not in normalization,
+        bidirectional_keeps_layer="serialize_keras_object(layer)" in bidirectional
+        and "super().__init__(layer, **kwargs)" in bidirectional,
+        normalization_checks_shapes="np.shape(mean) != np.shape(variance)" in normalization,
+        batch_axis_is_number="self.axis = int(axis)" in read("layers.normalization.batch_normalization"),
+        lookups_without_weights="self.idf_weights = tf.Variable(" in lookup and bool(legacy),
+        hard_sigmoid_by_sixths="return relu6(x + tf.constant(3.0" in read("backend.tensorflow.nn"),
+        idf_assets_refused="idf_weights=False)" in lookup and "idf_weights is not False" not in lookup,
+        zip_layer_groups=_zip_layer_groups(read("saving.saving_lib", "saving.experimental.saving_lib")),
+    )
+
+
+def _hashing_dtype(text: str) -> str:
+    if re.search(r'kwargs\["dtype"\] (?:not )?in \("int32", "int64"\)', text):
+        return "word"
+    return "policy" if re.search(r'dtype_policy\.name not in \("int32", "int64"\)', text) else ""
+
+
+def _lookup_dtypes(read: ReadText) -> list[str]:
+    found = ((name, read(f"layers.preprocessing.{module}")) for name, module in _LOOKUPS.items())
+    allowed = ((name, re.search(r"allowed_dtypes = \[tf\.(\w+)\]", text)) for name, text in found)
+    return [f"{name}={match[1]}" for name, match in allowed if match]
+
+
+def _zip_layer_groups(text: str) -> frozenset[str]:
+    """Keras 2 until 2.14 stumbles over a private attribute first; 2.15 leaves it out; Keras 3 knows both."""
+    if f'"{_PRIVATE_GROUP}" in self.h5_file' in text:
+        return frozenset({"layers", _PRIVATE_GROUP})
+    if f'"{_PRIVATE_GROUP}",' in text:
+        return frozenset({"layers"})
+    return frozenset({_PRIVATE_GROUP}) if "def _walk_trackable" in text else frozenset()

@@ -1,0 +1,196 @@
+"""KG310 to KG315: what the layers of a graph are given, and what they give back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+from mlflow_kerasguard.environment import Environment
+from mlflow_kerasguard.findings import Level, Mismatch
+from mlflow_kerasguard.formats.graph import Call, is_object, returns_list
+from mlflow_kerasguard.keras_api import Unknown
+from mlflow_kerasguard.model import Json, Kind, ModelSpec, ObjectRef
+from mlflow_kerasguard.rules.classes import pin_saver
+from mlflow_kerasguard.rules.graphs import placed_graphs
+from mlflow_kerasguard.rules.registry import rule
+from mlflow_kerasguard.rules.view import find_class, is_legacy_hdf5, keras_api, keras_is_missing, own_objects
+
+
+@rule(
+    "KG310",
+    Level.ERROR,
+    title="value in a call is of a kind that the target Keras doesn't know",
+    why="Slices, ellipses and arrays among the arguments of an operation are written as objects of special names; a "
+    "release that doesn't know the name looks for a class called so.",
+)
+def unknown_value(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    for placed, api in placed_graphs(model, env):
+        kinds = api.loader.value_kinds
+        if kinds is None or not api.loader.calls_by_argument:
+            continue
+        for layer in placed.graph.layers.values():
+            used = {kind: None for call in layer.calls for kind in _value_kinds([*call.args, call.kwargs])}
+            for kind in used:
+                if kind not in kinds:
+                    yield Mismatch(
+                        where=placed.where(layer.name),
+                        expected=f"an argument of `{layer.class_name}` to be read as `{kind}`",
+                        found=f"`{api.package}` {api.version} knows no value of that name",
+                        fix=pin_saver(model, env),
+                    )
+
+
+@rule(
+    "KG311",
+    Level.ERROR,
+    title="several slices are given as a list that the target's `GetItem` refuses",
+    why="JSON has no tuples, so the key of `x[:, 0]` comes back as a list, which the operation takes from 3.2 on only.",
+)
+def list_of_slices(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    for placed, api in placed_graphs(model, env):
+        if api.loader.slices_by_list or is_legacy_hdf5(model):
+            continue  # HDF5 doesn't get as far: `GetItem` isn't a layer.
+        for layer in placed.graph.layers.values():
+            if layer.class_name == "GetItem" and any(
+                isinstance(item, list) for call in layer.calls for item in _key(call)
+            ):
+                yield Mismatch(
+                    where=placed.where(layer.name),
+                    expected="`GetItem` to take a list of slices",
+                    found=f"`GetItem` of `{api.package}` {api.version} takes a number or a tuple only",
+                    fix=pin_saver(model, env),
+                )
+
+
+@rule(
+    "KG312",
+    Level.ERROR,
+    title="layer hands its input on as its own output",
+    why="A graph is kept in its tensors, each of which knows the layer that it came out of. A layer that says its "
+    "output is the very tensor it was given overwrites that, and the input is no longer connected.",
+)
+def handed_back_input(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    if keras_is_missing(model, env):
+        return
+    api = keras_api(model, env)
+    for ref in own_objects(model, env, Kind.CLASS):
+        found = find_class(api, ref, model) if ref.role == "layers" else None
+        if found is not None and found.hands_input_back:
+            yield Mismatch(
+                where=ref.where,
+                expected=f"`{ref.class_name}` to make a tensor of its own",
+                found=f"`{ref.class_name}` of `{api.package}` {api.version} returns its input as its output",
+                fix=pin_saver(model, env),
+            )
+
+
+@rule(
+    "KG313",
+    Level.ERROR,
+    title="base class is used as a layer, and can't be called",
+    why="A plain `Layer` or `Wrapper` of Keras 2 hands on what it is given; in Keras 3 they have no `call`, and the "
+    "first call, which comes with loading, fails.",
+)
+def uncallable_class(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    if keras_is_missing(model, env):
+        return
+    api = keras_api(model, env)
+    for ref in own_objects(model, env, Kind.CLASS):
+        if ref.class_name in api.loader.uncallable and find_class(api, ref, model) is not None:
+            yield Mismatch(
+                where=ref.where,
+                expected=f"`{ref.class_name}` to hand on its input",
+                found=f"`{ref.class_name}` of `{api.package}` {api.version} has no `call`",
+                fix=pin_saver(model, env),
+            )
+
+
+@rule(
+    "KG314",
+    Level.ERROR,
+    title="model inside another layer comes back with a list as its output",
+    why="Keras 2, and Keras 3 before 3.11, write a single output as a list of one. Some releases take that at its "
+    "word; the next layer of a Sequential, or a `TimeDistributed` around it, then gets a list instead of a tensor.",
+)
+def listed_output(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    if keras_is_missing(model, env):
+        return
+    api = keras_api(model, env)
+    if not api.loader.counts_calls_afresh or api.loader.single_outputs_unwrapped:
+        return
+    for ref in own_objects(model, env, Kind.CLASS):
+        for layer, taker in _handed_on(ref):
+            if returns_list(layer):
+                yield Mismatch(
+                    where=ref.where,
+                    expected=f"one tensor from `{layer['class_name']}` `{layer['config'].get('name')}`",
+                    found=f"`{api.package}` {api.version} makes it return a list of one tensor, which "
+                    f"`{taker}` doesn't take",
+                    fix=pin_saver(model, env),
+                )
+
+
+def _handed_on(ref: ObjectRef) -> Iterator[tuple[dict[str, Json], str]]:
+    """What stands in a Sequential or in a `TimeDistributed`, and the class that takes its output."""
+    wrapped = ref.config.get("layer")
+    if ref.class_name == "TimeDistributed" and wrapped is not None and is_object(wrapped):
+        yield wrapped, ref.class_name
+    layers = ref.config.get("layers") if ref.class_name == "Sequential" else None
+    found = [item for item in layers if is_object(item)] if isinstance(layers, list) else []
+    for layer, following in pairwise(found):
+        # A model takes a list of one as well as a tensor.
+        if "layers" not in following["config"]:
+            yield layer, following["class_name"]
+
+
+@rule(
+    "KG315",
+    Level.ERROR,
+    title="operation is given an argument that the target's doesn't take",
+    why="A graph keeps what each operation was called with. Where the operation of another release has other "
+    "parameters, the call is a `TypeError` in the middle of loading.",
+)
+def unaccepted_argument(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    for placed, api in placed_graphs(model, env):
+        for name, layer in placed.graph.layers.items():
+            ref = placed.parts.get(name)
+            found = find_class(api, ref, model) if ref is not None else None
+            if found is None or found.call is None or ".ops." not in found.path or placed.graph.legacy:
+                continue
+            for argument in {text: None for call in layer.calls for text in _unaccepted(call, found.call)}:
+                yield Mismatch(
+                    where=placed.where(name),
+                    expected=f"`{layer.class_name}` to take {argument}",
+                    found=f"`{layer.class_name}` of `{api.package}` {api.version} takes {_listed(found.call)}",
+                    fix=pin_saver(model, env),
+                )
+
+
+def _unaccepted(call: Call, parameters: tuple[str, ...]) -> Iterator[str]:
+    """What of a call's arguments the parameters leave no place for."""
+    if "*" not in parameters and len(call.args) > len([name for name in parameters if name != "**"]):
+        yield f"{len(call.args)} arguments by position"
+    if "**" not in parameters:
+        yield from (f"`{key}`" for key in call.kwargs if key not in parameters)
+
+
+def _listed(parameters: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in parameters) or "nothing"
+
+
+def _key(call: Call) -> Iterable[Json]:
+    """What `GetItem` is given as its key."""
+    return [*call.args[1:2], *(value for name, value in call.kwargs.items() if name == "key")]
+
+
+def _value_kinds(value: Json) -> Iterator[str]:
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            name = item.get("class_name")
+            if isinstance(name, str) and name.startswith("__") and name.endswith("__") and "config" in item:
+                yield name
+            stack += item.values()
+        elif isinstance(item, list):
+            stack += item

@@ -1,0 +1,187 @@
+"""KG32x: configuration values that the target refuses, loses or takes in another way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mlflow_kerasguard.environment import Environment
+from mlflow_kerasguard.findings import Level, Mismatch
+from mlflow_kerasguard.keras_api import KerasApi, Unknown
+from mlflow_kerasguard.model import Json, Kind, ModelSpec, ObjectRef
+from mlflow_kerasguard.rules.classes import pin_saver
+from mlflow_kerasguard.rules.ranks import input_ranks
+from mlflow_kerasguard.rules.registry import rule
+from mlflow_kerasguard.rules.view import find_class, is_legacy_hdf5, keras_api, keras_is_missing, own_objects
+
+#: The keys under which the calls of attention layers put the shapes that they were built for.
+_ATTENTION_SHAPES = ("query_shape", "key_shape", "value_shape")
+
+_INTEGERS = ("int32", "int64")
+
+
+@rule(
+    "KG320",
+    Level.ERROR,
+    title="data type is not one that the layer takes",
+    why="Layers of preprocessing check their `dtype` when they are built, and releases differ in what they write there "
+    "and in what they let pass.",
+)
+def refused_dtype(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    for ref, api in _built(model, env):
+        allowed = _allowed_dtypes(ref, api)
+        if allowed:
+            yield Mismatch(
+                where=ref.where,
+                expected=f"`{ref.class_name}` to take `dtype={_dtype_text(ref.config['dtype'])}`",
+                found=f"`{ref.class_name}` of `{api.package}` {api.version} takes {allowed} only",
+                fix=pin_saver(model, env),
+            )
+
+
+@rule(
+    "KG321",
+    Level.ERROR,
+    title="shapes that the layer is rebuilt from are not in the config",
+    why="Keras 2.5 to 2.15 builds an attention layer from shapes that it keeps in the configuration; earlier releases "
+    "didn't write them, and the load stops with a `KeyError`.",
+)
+def missing_shapes(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    for ref, api in _built(model, env):
+        if ref.class_name != "MultiHeadAttention" or not api.loader.attention_reads_shapes:
+            continue
+        missing = [key for key in _ATTENTION_SHAPES if key not in ref.config]
+        if missing:
+            yield Mismatch(
+                where=ref.where,
+                expected=f"`{ref.class_name}` to be rebuilt without `{missing[0]}`",
+                found=f"`{ref.class_name}` of `{api.package}` {api.version} can't be rebuilt without `{missing[0]}`",
+                fix=pin_saver(model, env),
+            )
+
+
+@rule(
+    "KG322",
+    Level.ERROR,
+    title="axis is lost on the way through the HDF5 loader",
+    why="The HDF5 loader of Keras 3 takes `axis` out of each layer's configuration and puts back only some forms of "
+    "it. The layer then works along the last axis: weights don't fit, or the predictions are others.",
+)
+def lost_axis(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    if keras_is_missing(model, env) or not is_legacy_hdf5(model):
+        return
+    api = keras_api(model, env)
+    ranks: dict[int | None, dict[str, int | None]] = {}
+    for ref in own_objects(model, env, Kind.CLASS):
+        if not _loses_axis(ref, api) or find_class(api, ref, model) is None:
+            continue
+        if ref.parent not in ranks:
+            ranks[ref.parent] = input_ranks(model.objects[ref.parent].config) if ref.parent is not None else {}
+        axis = ref.config["axis"]
+        rank = ranks[ref.parent].get(str(ref.config.get("name")))
+        if isinstance(axis, int) and axis >= 0 and rank is None:
+            yield Unknown(f"whether `axis={axis}` of `{ref.class_name}` is its last axis isn't recorded in the file")
+        elif not isinstance(axis, int) or rank is None or axis != rank - 1:
+            yield Mismatch(
+                where=ref.where,
+                expected=f"`{ref.class_name}` to get `axis={axis}`",
+                found=f"the HDF5 loader of `{api.package}` {api.version} drops it, and the last axis is taken",
+                fix="save the model again as `.keras`, in the environment that has it in memory",
+            )
+
+
+@rule(
+    "KG323",
+    Level.ERROR,
+    title="mean and variance are of different shapes",
+    why="Earlier releases spread a single number over all features; from 3.14 on `Normalization` wants both in the "
+    "same shape and refuses the configuration otherwise.",
+)
+def unlike_shapes(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    for ref, api in _built(model, env):
+        mean, variance = ref.config.get("mean"), ref.config.get("variance")
+        if ref.class_name != "Normalization" or mean is None or variance is None:
+            continue
+        if api.loader.normalization_checks_shapes and _dimensions(mean) != _dimensions(variance):
+            yield Mismatch(
+                where=ref.where,
+                expected="`Normalization` to take `mean` and `variance` of different shapes",
+                found=f"`Normalization` of `{api.package}` {api.version} wants both in the same shape",
+                fix=pin_saver(model, env),
+            )
+
+
+@rule(
+    "KG324",
+    Level.ERROR,
+    title="axis is a list where a number is wanted",
+    why="Keras 2 writes the axis of a batch normalization as a list of one number, Keras 3 takes the number alone. Its "
+    "HDF5 loader translates it for the layers of a model; in a `.keras` file and inside of wrappers nothing does.",
+)
+def list_of_one_axis(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    for ref, api in _built(model, env):
+        translated = (
+            is_legacy_hdf5(model) and ref.role == "layers" and not ref.has_module and api.loader.hdf5_drops_axis
+        )
+        axis = ref.config.get("axis")
+        if ref.class_name != "BatchNormalization" or not isinstance(axis, list) or translated:
+            continue
+        if api.loader.batch_axis_is_number:
+            yield Mismatch(
+                where=ref.where,
+                expected=f"`BatchNormalization` to take `axis={str(axis)[:40]}`",
+                found=f"`BatchNormalization` of `{api.package}` {api.version} wants a number",
+                fix=pin_saver(model, env),
+            )
+
+
+def _dimensions(value: Json) -> list[int]:
+    """The shape of nested lists of numbers."""
+    lengths = []
+    while isinstance(value, list):
+        lengths.append(len(value))
+        value = value[0] if value else None
+    return lengths
+
+
+def _built(model: ModelSpec, env: Environment) -> Iterator[tuple[ObjectRef, KerasApi]]:
+    """Keras's own objects whose class the target has."""
+    if keras_is_missing(model, env):
+        return
+    api = keras_api(model, env)
+    for ref in own_objects(model, env, Kind.CLASS):
+        if find_class(api, ref, model) is not None:
+            yield ref, api
+
+
+def _allowed_dtypes(ref: ObjectRef, api: KerasApi) -> str | None:
+    """The data types that the layer takes, where it doesn't take the one that it has."""
+    if "dtype" not in ref.config:
+        return None
+    dtype = ref.config["dtype"]
+    checks = api.loader.hashing_dtype
+    if ref.class_name == "Hashing" and checks and dtype is not None and ref.config.get("output_mode", "int") == "int":
+        # Early Keras 3 compares what it is given with the words; later ones the name of the policy.
+        name = dtype if checks == "word" else _dtype_text(dtype)
+        return None if name in _INTEGERS else "`int32` or `int64`" + (" as a plain word" if checks == "word" else "")
+    wanted = [item.partition("=")[2] for item in api.loader.lookup_dtypes if item.startswith(f"{ref.class_name}=")]
+    return f"`{wanted[0]}`" if wanted and dtype != wanted[0] else None
+
+
+def _dtype_text(dtype: Json) -> str:
+    """The name of a data type, which may stand in a policy's configuration."""
+    config = dtype.get("config") if isinstance(dtype, dict) else None
+    name = config.get("name") if isinstance(config, dict) else dtype
+    return str(name)[:40]
+
+
+def _loses_axis(ref: ObjectRef, api: KerasApi) -> bool:
+    """Whether the layer has an axis, other than the last one, that the HDF5 loader doesn't hand on."""
+    if not api.loader.hdf5_drops_axis or ref.has_module or ref.role != "layers":
+        return False
+    axis = ref.config.get("axis")
+    if isinstance(axis, list):
+        # `Normalization` of given numbers comes to the same along any axis when these are single numbers.
+        single = isinstance(ref.config.get("mean"), int | float) and isinstance(ref.config.get("variance"), int | float)
+        return len(axis) != 1 and not single
+    is_number = isinstance(axis, int) and not isinstance(axis, bool)
+    return is_number and axis != -1 and not api.loader.hdf5_keeps_axis_number

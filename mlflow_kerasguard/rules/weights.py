@@ -1,0 +1,244 @@
+"""KG6xx: whether the file's weights are those that the target's layers expect."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from mlflow_kerasguard.environment import Environment
+from mlflow_kerasguard.findings import Level, Mismatch
+from mlflow_kerasguard.keras_api import KerasApi, Unknown
+from mlflow_kerasguard.layouts import Layout, Shape, layout
+from mlflow_kerasguard.model import Kind, ModelSpec, ObjectRef
+from mlflow_kerasguard.rules.classes import pin_saver
+from mlflow_kerasguard.rules.registry import rule
+from mlflow_kerasguard.rules.view import find_class, is_legacy_hdf5, keras_api, keras_is_missing, own_objects
+
+_LAYER_GROUPS = frozenset({"layers", "_layer_checkpoint_dependencies"})
+
+#: What learns a vocabulary, with a weight for each entry where it is asked for `tf_idf`.
+_LOOKUPS = frozenset({"StringLookup", "IntegerLookup", "TextVectorization"})
+
+_RESAVE = "save the model again, in the environment that has it in memory"
+
+#: What a `.keras` file calls the variables of a layer: `<group>/vars/0`.
+_VARIABLE = re.compile(r"(?:(.*)/)?vars/\d+")
+
+
+@rule(
+    "KG601",
+    Level.ERROR,
+    title="layer expects another number of weights",
+    why="The loader assigns stored arrays to a layer's variables one by one and stops where their number differs: the "
+    "release builds the layer from other parts, or the file isn't whole.",
+)
+def wrong_count(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    for ref, api, wanted, stored in _laid_out(model, env):
+        received = sum(len(shapes) for shapes in stored.values())
+        expected = sum(len(shapes) for shapes in wanted.values())
+        if received != expected:
+            yield Mismatch(
+                where=ref.where,
+                expected=f"`{ref.class_name}` to take the {received} weights in the file",
+                found=f"`{ref.class_name}` of `{api.package}` {api.version} has {expected}",
+                fix=pin_saver(model, env),
+            )
+
+
+@rule(
+    "KG602",
+    Level.ERROR,
+    title="weight has another shape than the layer's",
+    why="An array goes into a variable of exactly its shape, which follows from the layer's configuration; where the "
+    "two disagree, the file doesn't belong together.",
+)
+def wrong_shape(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    for ref, api, wanted, stored in _laid_out(model, env):
+        for group, shapes in wanted.items():
+            for expected, received in zip(shapes, stored.get(group, ()), strict=False):
+                if received is not None and not _fits(expected, received):
+                    yield Mismatch(
+                        where=ref.where,
+                        expected=f"`{ref.class_name}` to take a weight of shape {_text(received)}",
+                        found=f"`{ref.class_name}` of `{api.package}` {api.version} wants {_text(expected)} there",
+                        fix=_RESAVE,
+                    )
+
+
+@rule(
+    "KG603",
+    Level.ERROR,
+    title="wrapped layer has weights that the file doesn't hold",
+    why="`Bidirectional` before Keras 3.3 keeps the layer that it was given besides the two that it makes of it, and "
+    "the loader asks for the weights of all three; no file has them.",
+)
+def kept_layer(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    if keras_is_missing(model, env):
+        return
+    api = keras_api(model, env)
+    for ref in own_objects(model, env, Kind.CLASS):
+        if ref.class_name != "Bidirectional" or not api.loader.bidirectional_keeps_layer:
+            continue
+        if find_class(api, ref, model) is not None:
+            yield Mismatch(
+                where=ref.where,
+                expected=f"`{ref.class_name}` to have the weights of two layers, forward and backward",
+                found=f"`{ref.class_name}` of `{api.package}` {api.version} has those of `{_wrapped(ref)}` three times",
+                fix=pin_saver(model, env),
+            )
+
+
+@rule(
+    "KG604",
+    Level.ERROR,
+    title="adapted state is loaded and not put to use",
+    why="`Normalization` works out what it subtracts and divides by once its weights are there. An HDF5 loader that "
+    "doesn't tell it so leaves it at 0 and 1: the model loads, and its inputs aren't normalized.",
+)
+def unused_state(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    if keras_is_missing(model, env) or not is_legacy_hdf5(model):
+        return
+    api = keras_api(model, env)
+    for ref in own_objects(model, env, Kind.CLASS):
+        if ref.class_name != "Normalization" or ref.config.get("mean") is not None or api.loader.hdf5_finalizes_state:
+            continue
+        if find_class(api, ref, model) is not None:
+            yield Mismatch(
+                where=ref.where,
+                expected="`Normalization` to use the mean and variance in the file",
+                found=f"the HDF5 loader of `{api.package}` {api.version} loads them without telling the layer",
+                fix=pin_saver(model, env),
+            )
+
+
+@rule(
+    "KG605",
+    Level.ERROR,
+    title="weights are in a group where the target doesn't look",
+    why="Keras 2.12 to 2.14 keeps the layers of a `.keras` file under a private name, 2.15 under `layers`, and neither "
+    "reads the other's: each layer gets no weights at all. Keras 3 reads both.",
+)
+def other_group(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    if keras_is_missing(model, env) or model.format != "keras":
+        return
+    api = keras_api(model, env)
+    stored = {tuple(weight.path.split("/", 2)[:2]) for weight in model.weights}
+    groups = {group for group, *_ in stored} & _LAYER_GROUPS
+    known = api.loader.zip_layer_groups
+    if not groups or not known or groups & known:
+        return
+    names = {container for _, *rest in stored for container in rest}
+    for ref in model.objects:
+        # Of several layers of a class the first has the plain name; each of them is without weights.
+        if ref.parent == 0 and ref.role == "layers" and _snake_case(ref.class_name) in names:
+            yield Mismatch(
+                where=ref.where,
+                expected=f"`{ref.class_name}` to find its weights under `{min(groups)}`",
+                found=f"`{api.package}` {api.version} looks under `{min(known)}` only",
+                fix=pin_saver(model, env),
+            )
+
+
+@rule(
+    "KG606",
+    Level.ERROR,
+    title="learned vocabulary with weights can't be read back",
+    why="A vocabulary that a layer learned for `tf_idf` has a weight for each entry. Keras 3 before 3.14 reads the "
+    "entries without them and then counts the weights that aren't there; no such file loads.",
+)
+def weighted_vocabulary(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    if keras_is_missing(model, env) or model.format != "keras":
+        return
+    api = keras_api(model, env)
+    for ref in own_objects(model, env, Kind.CLASS):
+        learned = ref.config.get("output_mode") == "tf_idf" and ref.config.get("vocabulary") is None
+        found = find_class(api, ref, model) if learned and api.loader.idf_assets_refused else None
+        if found is not None and found.keeps_assets:
+            yield Mismatch(
+                where=ref.where,
+                expected=f"`{ref.class_name}` to read the vocabulary that it learned for `tf_idf`",
+                found=f"`{ref.class_name}` of `{api.package}` {api.version} stops at the missing `idf_weights`",
+                fix=pin_saver(model, env),
+            )
+
+
+def _wrapped(ref: ObjectRef) -> str:
+    inner = ref.config.get("layer")
+    return str(inner.get("class_name"))[:40] if isinstance(inner, dict) else "layer"
+
+
+def _laid_out(model: ModelSpec, env: Environment) -> Iterator[tuple[ObjectRef, KerasApi, Layout, Layout]]:
+    """The layers of the model itself whose variables are known, with those that the file has for them."""
+    if keras_is_missing(model, env) or model.format not in {"keras", "h5"}:
+        return
+    api = keras_api(model, env)
+    if "weight groups" not in model.derived:
+        model.derived["weight groups"] = _hdf5_groups(model) if is_legacy_hdf5(model) else _zip_groups(model)
+    groups: dict[str, Layout] = model.derived["weight groups"]
+    for ref in own_objects(model, env, Kind.CLASS):
+        name = ref.config.get("name")
+        if ref.parent != 0 or ref.role != "layers" or not isinstance(name, str) or name not in groups:
+            continue
+        wanted = _wanted(ref, model, api)
+        if wanted is not None and find_class(api, ref, model) is not None:
+            yield ref, api, _flat(wanted) if is_legacy_hdf5(model) else wanted, groups[name]
+
+
+def _wanted(ref: ObjectRef, model: ModelSpec, api: KerasApi) -> Layout | None:
+    if ref.class_name in _LOOKUPS and is_legacy_hdf5(model) and api.loader.lookups_without_weights:
+        return {"": ()}
+    return layout(ref.class_name, ref.config)
+
+
+def _flat(wanted: Layout) -> Layout:
+    return {"": tuple(shape for shapes in wanted.values() for shape in shapes)}
+
+
+def _hdf5_groups(model: ModelSpec) -> dict[str, Layout]:
+    """The arrays of each layer by its name, in the order of the file."""
+    rows = model.details.get("layer_weights")
+    if not isinstance(rows, list):
+        return {}
+    return {name: {"": tuple(tuple(shape) for _, shape, _ in arrays)} for name, arrays in rows}
+
+
+def _zip_groups(model: ModelSpec) -> dict[str, Layout]:
+    """The same for a `.keras` file, which numbers the layers of a class in the order of the model."""
+    found: dict[str, dict[str, list[Shape]]] = {}
+    for weight in model.weights:
+        parts = weight.path.split("/", 2)
+        match = _VARIABLE.fullmatch(parts[2]) if parts[0] == "layers" and len(parts) > 2 else None  # noqa: PLR2004
+        if match:
+            found.setdefault(parts[1], {}).setdefault(match[1] or "", []).append(weight.shape)
+    names = _container_names(model)
+    return {
+        name: {group: tuple(shapes) for group, shapes in found[container].items()}
+        for name, container in names.items()
+        if container in found
+    }
+
+
+def _container_names(model: ModelSpec) -> Mapping[str, str]:
+    """Layers of a class of which the model has one: of several, the order isn't that of the file for sure."""
+    by_class: dict[str, list[str]] = {}
+    for ref in model.objects:
+        if ref.parent == 0 and ref.role == "layers" and isinstance(ref.config.get("name"), str):
+            by_class.setdefault(_snake_case(ref.class_name), []).append(ref.config["name"])
+    return {names[0]: container for container, names in by_class.items() if len(names) == 1}
+
+
+def _snake_case(name: str) -> str:
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def _fits(expected: Shape, received: tuple[int | None, ...]) -> bool:
+    if expected is None:
+        return True
+    return len(expected) == len(received) and all(
+        want is None or want == got for want, got in zip(expected, received, strict=True)
+    )
+
+
+def _text(shape: Shape) -> str:
+    return "any" if shape is None else f"`({', '.join('?' if size is None else str(size) for size in shape)})`"

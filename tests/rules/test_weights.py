@@ -1,0 +1,219 @@
+"""KG6xx: the file's weights and what the target's layers expect."""
+
+from __future__ import annotations
+
+from mlflow_kerasguard.keras_api import ClassApi, LoaderFacts
+from mlflow_kerasguard.model import WeightSpec
+from tests.builders import Case, environment, model, ref
+
+CLASSES = {
+    f"keras.layers.{name}": "name layer mean units use_bias"
+    for name in ("Dense", "Bidirectional", "Normalization", "LSTM")
+} | {"keras.layers.StringLookup": ClassApi(path="keras.layers.StringLookup", keeps_assets=True)}
+NO_KERAS = environment(packages={}, classes=CLASSES)
+HERE = environment(classes=CLASSES)
+DENSE = {"name": "d", "units": 3, "use_bias": True}
+CELL = {"class_name": "LSTM", "config": {"units": 2, "use_bias": False}}
+SIDES = [(4, 8), (2, 8)]
+
+
+def target(**facts):
+    return environment(classes=CLASSES, keras={"loader": LoaderFacts(**facts)})
+
+
+def hdf5(name, config, *shapes, **fields):
+    rows = [[config["name"], [[f"w{index}", list(shape), "float32"] for index, shape in enumerate(shapes)]]]
+    return model(ref(name, config=config), format="h5", details={"layer_weights": rows}, **fields)
+
+
+def archive(name, config, more=(), **shapes):
+    """A `.keras` file; `cell=[(4, 8)]` are the variables of the group `cell`."""
+    weights = tuple(
+        WeightSpec(path=f"{group.replace('__', '/')}/vars/{index}", shape=shape, dtype="float32")
+        for group, of_group in shapes.items()
+        for index, shape in enumerate(of_group)
+    )
+    return model(ref(f"keras.layers.{name}", config=config), *more, weights=weights)
+
+
+WRAPPED = archive(
+    "Bidirectional",
+    {"name": "b", "layer": CELL},
+    layers__bidirectional__forward_layer__cell=SIDES,
+    layers__bidirectional__backward_layer__cell=SIDES,
+)
+
+CASES = [
+    Case(code="KG601", name="too-few", model=hdf5("Dense", DENSE, (4, 3)), environment=HERE, fires=True, found="has 2"),
+    Case(code="KG601", name="all", model=hdf5("Dense", DENSE, (4, 3), (3,)), environment=HERE, fires=False),
+    Case(code="KG601", name="two-sides", model=WRAPPED, environment=HERE, fires=False),
+    Case(
+        code="KG601",
+        name="one-side",
+        model=archive("Bidirectional", {"name": "b", "layer": CELL}, layers__bidirectional__forward_layer__cell=SIDES),
+        environment=HERE,
+        fires=True,
+        found="has 4",
+    ),
+    Case(
+        code="KG601",
+        name="quantized",
+        model=hdf5("Dense", {**DENSE, "dtype": "int8_from_float32"}, (4, 3)),
+        environment=HERE,
+        fires=False,
+    ),
+    Case(
+        code="KG601",
+        name="two-of-a-class",
+        model=archive("Dense", DENSE, more=(ref(config={**DENSE, "name": "e"}),), layers__dense=[(4, 3)]),
+        environment=HERE,
+        fires=False,
+    ),
+    Case(code="KG601", name="no-index", model=model(ref(config=DENSE), format="h5"), environment=HERE, fires=False),
+    Case(code="KG601", name="no-keras", model=hdf5("Dense", DENSE, (4, 3)), environment=NO_KERAS, fires=False),
+    Case(
+        code="KG601",
+        name="weights-of-a-vocabulary",
+        model=hdf5("StringLookup", {"name": "s"}, (4,)),
+        environment=target(lookups_without_weights=True),
+        fires=True,
+        found="has 0",
+    ),
+    Case(
+        code="KG601",
+        name="vocabulary-alone",
+        model=hdf5("StringLookup", {"name": "s"}),
+        environment=target(lookups_without_weights=True),
+        fires=False,
+    ),
+    Case(
+        code="KG602",
+        name="narrower",
+        model=hdf5("Dense", DENSE, (4, 2), (3,)),
+        environment=HERE,
+        fires=True,
+        found="`(?, 3)`",
+    ),
+    Case(code="KG602", name="flatter", model=hdf5("Dense", DENSE, (12,), (3,)), environment=HERE, fires=True),
+    Case(code="KG602", name="any-input", model=hdf5("Dense", DENSE, (9, 3), (3,)), environment=HERE, fires=False),
+    Case(
+        code="KG602",
+        name="any-shape",
+        model=archive("Normalization", {"name": "n"}, layers__normalization=[(3,), (3,), ()]),
+        environment=HERE,
+        fires=False,
+    ),
+    Case(
+        code="KG603",
+        name="early-keras-3",
+        model=WRAPPED,
+        environment=target(bidirectional_keeps_layer=True),
+        fires=True,
+        found="`LSTM` three times",
+    ),
+    Case(
+        code="KG603",
+        name="odd-config",
+        model=hdf5("Bidirectional", {"name": "b", "layer": 1}),
+        environment=target(bidirectional_keeps_layer=True),
+        fires=True,
+        found="`layer` three times",
+    ),
+    Case(code="KG603", name="later", model=WRAPPED, environment=HERE, fires=False),
+    Case(code="KG603", name="no-keras", model=WRAPPED, environment=NO_KERAS, fires=False),
+    Case(
+        code="KG604",
+        name="adapted",
+        model=hdf5("Normalization", {"name": "n"}, (3,), (3,), ()),
+        environment=target(hdf5_finalizes_state=False),
+        fires=True,
+        found="without telling the layer",
+    ),
+    Case(
+        code="KG604",
+        name="given",
+        model=hdf5("Normalization", {"name": "n", "mean": [1.0]}),
+        environment=target(hdf5_finalizes_state=False),
+        fires=False,
+    ),
+    Case(code="KG604", name="told", model=hdf5("Normalization", {"name": "n"}), environment=target(), fires=False),
+    Case(
+        code="KG604",
+        name="zip",
+        model=archive("Normalization", {"name": "n"}),
+        environment=target(hdf5_finalizes_state=False),
+        fires=False,
+    ),
+    Case(
+        code="KG605",
+        name="private-group",
+        model=archive("Dense", DENSE, _layer_checkpoint_dependencies__dense=[(4, 3), (3,)]),
+        environment=target(zip_layer_groups=frozenset({"layers"})),
+        fires=True,
+        found="under `layers` only",
+    ),
+    Case(
+        code="KG605",
+        name="either",
+        model=archive("Dense", DENSE, _layer_checkpoint_dependencies__dense=[(4, 3), (3,)]),
+        environment=target(zip_layer_groups=frozenset({"layers", "_layer_checkpoint_dependencies"})),
+        fires=False,
+    ),
+    Case(
+        code="KG605",
+        name="source-is-silent",
+        model=archive("Dense", DENSE, layers__dense=[(4, 3), (3,)]),
+        environment=target(),
+        fires=False,
+    ),
+    Case(
+        code="KG605",
+        name="no-weights",
+        model=archive("Dense", DENSE),
+        environment=target(zip_layer_groups=frozenset({"layers"})),
+        fires=False,
+    ),
+    Case(
+        code="KG605",
+        name="hdf5",
+        model=hdf5("Dense", DENSE, (4, 3), (3,)),
+        environment=target(zip_layer_groups=frozenset({"x"})),
+        fires=False,
+    ),
+    Case(
+        code="KG606",
+        name="learned",
+        model=archive("StringLookup", {"name": "s", "output_mode": "tf_idf", "vocabulary": None}),
+        environment=target(idf_assets_refused=True),
+        fires=True,
+        found="missing `idf_weights`",
+    ),
+    Case(
+        code="KG606",
+        name="given",
+        model=archive("StringLookup", {"name": "s", "output_mode": "tf_idf", "vocabulary": ["a"]}),
+        environment=target(idf_assets_refused=True),
+        fires=False,
+    ),
+    Case(
+        code="KG606",
+        name="without-weights",
+        model=archive("StringLookup", {"name": "s", "output_mode": "int", "vocabulary": None}),
+        environment=target(idf_assets_refused=True),
+        fires=False,
+    ),
+    Case(
+        code="KG606",
+        name="later",
+        model=archive("StringLookup", {"name": "s", "output_mode": "tf_idf", "vocabulary": None}),
+        environment=target(),
+        fires=False,
+    ),
+    Case(
+        code="KG606",
+        name="hdf5",
+        model=hdf5("StringLookup", {"name": "s", "output_mode": "tf_idf", "vocabulary": None}),
+        environment=target(idf_assets_refused=True),
+        fires=False,
+    ),
+]
