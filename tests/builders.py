@@ -139,11 +139,11 @@ class FakeKerasApi:
     def has_operation(self, name: str) -> bool:
         return name in self.operations
 
-    def keys_rewritten(self, ref: ObjectRef, *, legacy_hdf5: bool) -> frozenset[str]:
-        return self.rewritten if legacy_hdf5 else frozenset()
+    def keys_rewritten(self, ref: ObjectRef) -> frozenset[str]:
+        return frozenset() if ref.has_module else self.rewritten
 
-    def replaces_string(self, ref: ObjectRef, value: str, *, legacy_hdf5: bool) -> bool:
-        return legacy_hdf5 and value in self.replaced
+    def replaces_string(self, ref: ObjectRef, value: str) -> bool:
+        return not ref.has_module and value in self.replaced
 
     def refuses_lambdas(self, *, legacy_hdf5: bool) -> bool:
         return self.refuses

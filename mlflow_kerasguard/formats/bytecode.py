@@ -10,7 +10,6 @@ from __future__ import annotations
 import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 
 from mlflow_kerasguard.formats.marshalled import LAYOUTS, Code, NotMarshalled, read_codes
 from mlflow_kerasguard.formats.opcodes import PYTHONS, instructions
@@ -23,6 +22,8 @@ _LINE_TABLE = "3.10"
 
 #: The operators that ``COMPARE_OP`` has had since 3.9; the others became instructions of their own.
 _COMPARISONS = 6
+
+_LEAVES_TRY = frozenset({"CALL_FINALLY", "POP_FINALLY", "WITH_CLEANUP_FINISH"})
 
 #: One instruction: its name, and its argument in a form that means the same in each Python.
 _Instruction = tuple[str, int]
@@ -117,11 +118,19 @@ def _programs(codes: tuple[Code, ...], python: str) -> tuple[_Program, ...] | No
             program = tuple(_instructions(code.code, python))
         except NotBytecode:
             return None
-        # Since 3.11 each code begins or resumes by an instruction of its own, whose number tells much.
-        if "RESUME" in _known_names(python) and "RESUME" not in dict(program):
+        if not _is_whole(frozenset(dict(program)), python):
             return None
         programs.append(program)
     return tuple(programs)
+
+
+def _is_whole(names: frozenset[str], python: str) -> bool:
+    """Whether the instructions that others can't be without are there."""
+    # Since 3.11 each code begins or resumes by an instruction of its own, whose number tells much. Before
+    # 3.9, what leaves a `try` or `with` had numbers that are others' since.
+    if PYTHONS.index(python) > PYTHONS.index(_LINE_TABLE):
+        return "RESUME" in names
+    return _LEAVES_TRY.isdisjoint(names) or "END_FINALLY" in names
 
 
 def _instructions(code: bytes, python: str) -> Iterator[_Instruction]:
@@ -137,11 +146,6 @@ def _instructions(code: bytes, python: str) -> Iterator[_Instruction]:
         extended = argument if name == "EXTENDED_ARG" else 0
         position = after
         yield name, _meaning(name, argument, python)
-
-
-@cache
-def _known_names(python: str) -> frozenset[str]:
-    return frozenset(name for name, _ in instructions(python).values())
 
 
 def _meaning(name: str, argument: int, python: str) -> int:

@@ -57,6 +57,10 @@ _METRIC_ALIASES = frozenset({"accuracy", "acc", "crossentropy", "ce"})
 _Place = tuple[Json, str, str, "int | None", bool, Section]
 
 _NESTING = frozenset({dict, list, str})
+#: Where a Lambda layer of Keras 2 keeps functions, and of what one consists.
+_LAMBDA_ROLES = frozenset({"function", "output_shape", "mask"})
+_LAMBDA_KEYS = ("code", "defaults", "closure")
+
 _LONGEST_NAME = 200
 _LONGEST_PLACE = 500
 _KEPT_OF_PLACE = 200
@@ -101,10 +105,16 @@ def _reference(place: _Place) -> ObjectRef | None:
         namespace = _namespace(place[1], place[4])
         if namespace is not None and value not in _METRIC_ALIASES:
             return _make(place, Kind.FUNCTION, value, module=f"keras.{namespace}")
-    elif kind is list and place[1] == "function" and value and type(value[0]) is str:
-        # Keras 2 keeps a lambda as [marshalled code, defaults, closure].
-        return _make(place, Kind.LAMBDA, "__lambda__", config={"code": value[0]})
+    elif kind is list and _is_lambda(value, place[1]):
+        return _make(place, Kind.LAMBDA, "__lambda__", config=dict(zip(_LAMBDA_KEYS, value, strict=False)))
     return None
+
+
+def _is_lambda(value: list[Json], role: str) -> bool:
+    """Keras 2 keeps a lambda as ``[marshalled code, defaults, closure]``; a tensor is ``[name, number, number]``."""
+    if role not in _LAMBDA_ROLES or not value or type(value[0]) is not str:
+        return False
+    return role == "function" or (len(value) == len(_LAMBDA_KEYS) and not any(type(item) is int for item in value))
 
 
 @lru_cache(maxsize=4096)

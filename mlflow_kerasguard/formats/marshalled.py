@@ -72,8 +72,8 @@ class _Reader:
         self._depth += 1
         if self._depth > _DEEPEST:
             raise NotMarshalled("it is nested too deep")
-        kind = self._byte()
-        flagged, kind = bool(kind & _FLAG_REF), chr(kind & ~_FLAG_REF)
+        byte = self._byte()
+        flagged, kind = bool(byte & _FLAG_REF), chr(byte & ~_FLAG_REF)
         read = _READERS.get(kind)
         if read is None:
             raise NotMarshalled(f"it has an object of unknown type {kind!r}")
@@ -92,6 +92,9 @@ class _Reader:
             raise NotMarshalled("it ends too early")
         self._at += length
         return self._data[self._at - length : self._at]
+
+    def skip(self, length: int) -> None:
+        self.take(length)
 
     def _byte(self) -> int:
         return self.take(1)[0]
@@ -139,7 +142,7 @@ class _Reader:
         return self._refs[index]
 
     def code(self) -> Code:
-        parts = {name: self.number() if form == "i" else self.value() for form, name in self._fields}
+        parts: dict[str, Any] = {name: self.number() if form == "i" else self.value() for form, name in self._fields}
         for name, part in parts.items():
             wanted = bytes if name in _BYTES else tuple if name in _TUPLES else object
             if not isinstance(part, wanted):
@@ -153,8 +156,8 @@ def _text(read: Callable[[_Reader], bytes]) -> Callable[[_Reader], str]:
     return lambda reader: read(reader).decode("utf-8", "replace")
 
 
-def _nothing(size: int) -> Callable[[_Reader], object]:
-    return lambda reader: reader.take(size) and None
+def _nothing(size: int) -> Callable[[_Reader], None]:
+    return lambda reader: reader.skip(size)
 
 
 _READERS: dict[str, Callable[[_Reader], Any]] = {

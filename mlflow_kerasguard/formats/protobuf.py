@@ -26,6 +26,9 @@ _LONGEST_NAME = 4096
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _LONGEST_VARINT = 10
 
+#: The bit that says that a number's next byte follows.
+_CONTINUED = 0x80
+
 
 class DamagedMessage(ValueError):
     """The bytes aren't a message; the text says at which byte, and why."""
@@ -104,14 +107,15 @@ class Message:
             if self._left < 0:
                 raise TooManyFields
             first = at
-            tag, at = self._number(at, end)
+            # Nearly all tags and lengths are of one byte; the general way takes twice as long.
+            tag = data[at]
+            tag, at = (tag, at + 1) if tag < _CONTINUED else self._number(at, end)
             kind = tag & 7
             if tag < 8 or tag >> 32:  # noqa: PLR2004 - field 0, or a tag of more than 32 bits
                 raise DamagedMessage(f"byte {first:,} isn't the start of a field")
             if kind == _BYTES:
-                # Nearly all lengths are of one byte; the general way takes twice as long.
-                size = data[at] if at < end else 0x80
-                size, at = (size, at + 1) if size < 0x80 else self._number(at, end)  # noqa: PLR2004
+                size = data[at] if at < end else _CONTINUED
+                size, at = (size, at + 1) if size < _CONTINUED else self._number(at, end)
                 stop = at + size
                 if stop > end:
                     raise DamagedMessage(f"the field at byte {first:,} ends {stop - end:,} bytes after its message")
@@ -138,7 +142,7 @@ class Message:
         for place in range(at, min(at + _LONGEST_VARINT, end)):
             byte = self._data[place]
             value |= (byte & 0x7F) << shift
-            if byte < 0x80:  # noqa: PLR2004 - the last byte has no continuation bit
+            if byte < _CONTINUED:
                 return value, place + 1
             shift += 7
         raise DamagedMessage(f"the number at byte {at:,} has no end")

@@ -31,6 +31,7 @@ class ClassApi:
         dropped: config keys that ``from_config`` takes away or translates before constructing.
         supplied: constructor arguments that ``from_config`` fills in itself.
         accepts_any: unknown keys are swallowed without an error.
+        rebuildable: it has a ``from_config``, by which the loader makes its objects.
         build: the parameters of ``build`` that have no default; None where no class of Keras defines it.
         keeps_assets: it has state beyond its weights (a vocabulary), which ``save_assets`` writes.
         call: the parameters of its ``call``, without ``self``, with ``*`` and ``**`` where it takes any;
@@ -46,6 +47,7 @@ class ClassApi:
     dropped: frozenset[str] = frozenset()
     supplied: frozenset[str] = frozenset()
     accepts_any: bool = False
+    rebuildable: bool = True
     build: tuple[str, ...] | None = None
     keeps_assets: bool = False
     call: tuple[str, ...] | None = None
@@ -127,11 +129,23 @@ class LoaderFacts:
         hard_sigmoid_by_sixths: ``hard_sigmoid`` is ``x / 6 + 0.5``, and not ``0.2 * x + 0.5``.
         idf_assets_refused: a lookup layer stumbles over its own learned vocabulary where that comes
             with weights for each entry (``tf_idf``).
+        normalization_keeps_weights: ``Normalization`` has its three variables also where mean and variance
+            are given.
+        normalization_reshapes: ``Normalization`` takes as many numbers as it has features, and doesn't spread
+            a single one over them.
+        attention_hides_scores: ``Attention`` says that it returns one tensor, also where it is asked for
+            the scores as well.
+        pipeline_keeps_dicts: ``Pipeline`` doesn't build its layers from their configurations.
+        modes_before_multi_hot: preprocessing layers don't know the modes `multi_hot`, `one_hot` and
+            `tf_idf`, which were called otherwise or weren't there.
+        slashes_refused: layers, models and operations take no name with a ``/`` in it.
         zip_layer_groups: the groups of a `.keras` file's weights in which it looks for layers; empty
             where its source doesn't show them.
         lambda_globals: the global names that a lambda finds besides Python's own; empty where its source
             doesn't show them.
         lambda_sees_module: a lambda finds the names of the module that defined it as well, if that is imported.
+        lambda_defaults_refused: a lambda's defaults stay the list that JSON made of them, which no function takes.
+        resize_interpolations: how images can be resized; empty where its source doesn't list it.
         computations: how layers compute, where releases differ, as ``RandomCrop=resizes``.
         bidirectional_keeps_layer: ``Bidirectional`` has the weights of the layer it was given besides
             those of the two that it makes of it.
@@ -163,12 +177,20 @@ class LoaderFacts:
     bidirectional_keeps_layer: bool = False
     lambda_globals: frozenset[str] = frozenset()
     lambda_sees_module: bool = False
+    lambda_defaults_refused: bool = False
+    resize_interpolations: frozenset[str] = frozenset()
     computations: frozenset[str] = frozenset()
     normalization_checks_shapes: bool = False
     batch_axis_is_number: bool = False
     lookups_without_weights: bool = False
     hard_sigmoid_by_sixths: bool = False
     idf_assets_refused: bool = False
+    normalization_keeps_weights: bool = False
+    normalization_reshapes: bool = False
+    attention_hides_scores: bool = False
+    pipeline_keeps_dicts: bool = False
+    modes_before_multi_hot: bool = False
+    slashes_refused: bool = False
     zip_layer_groups: frozenset[str] = frozenset()
 
 
@@ -201,10 +223,14 @@ class KerasApi(Protocol):
     def has_operation(self, name: str) -> bool:
         """Whether ``keras.ops`` has an operation whose class is called so."""
 
-    def keys_rewritten(self, ref: ObjectRef, *, legacy_hdf5: bool) -> frozenset[str]:
-        """Config keys that the loader renames or drops before the class sees them."""
+    def keys_rewritten(self, ref: ObjectRef) -> frozenset[str]:
+        """Config keys that the loader renames or drops before the class sees them.
 
-    def replaces_string(self, ref: ObjectRef, value: str, *, legacy_hdf5: bool) -> bool:
+        Keras 3 does so with layers that come without a module: those of legacy HDF5 files, and of a
+        Sequential in the `.keras` files of Keras 2.12 to 2.14.
+        """
+
+    def replaces_string(self, ref: ObjectRef, value: str) -> bool:
         """Whether the loader takes a plain string in a layer's config for the name of a function."""
 
     def refuses_lambdas(self, *, legacy_hdf5: bool) -> bool:

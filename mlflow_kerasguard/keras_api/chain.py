@@ -56,6 +56,7 @@ class ClassReader:
             dropped=dropped,
             supplied=supplied,
             accepts_any=accepts_any,
+            rebuildable=_is_rebuildable(order),
             build=self._build(order),
             # Only operations are held to it; a layer's `call` goes through `Layer.__call__`, which sorts arguments.
             call=_nearest(facts.call for facts in _all_facts(order)) if ".ops." in definition.path else None,
@@ -135,6 +136,11 @@ class ClassReader:
                 if isinstance(item, Definition) and target is not None and item.path == target.path:
                     return position
         return index + 1
+
+
+def _is_rebuildable(order: list[Definition | str]) -> bool:
+    """Whether any class has a ``from_config``; of a foreign one it isn't known, and most likely."""
+    return any(isinstance(item, str) or (item.class_facts and item.class_facts.from_config) for item in order)
 
 
 def _facts(item: Definition | str) -> ClassFacts | None:

@@ -7,8 +7,9 @@ it against a list, or swallow it without a word.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 from mlflow_kerasguard.keras_api.facts import Constructor, Forward
 
@@ -37,8 +38,17 @@ def returns_its_argument(node: ast.FunctionDef) -> bool:
     return isinstance(last, ast.Return) and isinstance(last.value, ast.Name) and last.value.id == first
 
 
-def read_constructor(node: ast.FunctionDef) -> Constructor:
-    """Read an ``__init__``."""
+#: Gives a method of the same class by its name.
+FindMethod = Callable[[str], "ast.FunctionDef | None"]
+
+
+def read_constructor(node: ast.FunctionDef, find_method: FindMethod = lambda _: None) -> Constructor:
+    """Read an ``__init__``.
+
+    Args:
+        node: its syntax tree.
+        find_method: finds the methods that it may hand its ``kwargs`` to as a plain dict.
+    """
     arguments = node.args
     positional = [*arguments.posonlyargs, *arguments.args][1:]
     constructor = Constructor(
@@ -49,7 +59,7 @@ def read_constructor(node: ast.FunctionDef) -> Constructor:
     )
     if arguments.kwarg is None:
         return constructor
-    use = _KwargsUse(arguments.kwarg.arg)
+    use = _KwargsUse(arguments.kwarg.arg, find_method)
     for statement in node.body:
         use.visit(statement)
     return replace(
@@ -67,6 +77,7 @@ class _KwargsUse(ast.NodeVisitor):
     """Collects what a constructor does with its ``**kwargs``."""
 
     kwargs: str
+    find_method: FindMethod
     popped: set[str] = field(default_factory=set)
     forwards: list[Forward] = field(default_factory=list)
     allowed: frozenset[str] | None = None
@@ -85,6 +96,8 @@ class _KwargsUse(ast.NodeVisitor):
         if isinstance(function, ast.Attribute) and self._is_kwargs(function.value):
             if function.attr in {"pop", "get"} and node.args:
                 self.popped |= names_of(node.args[0], self._sets)
+        elif self._is_own_method(node):
+            self._read_method(node)
         elif any(keyword.arg is None and self._is_kwargs(keyword.value) for keyword in node.keywords):
             self._forward(node)
         elif node.args and self._is_kwargs(node.args[0]) and len(node.args) > 1:
@@ -103,11 +116,41 @@ class _KwargsUse(ast.NodeVisitor):
         # `for kwarg in kwargs: if kwarg not in {…}: raise …`
         over_kwargs = any(self._is_kwargs(child) for child in ast.walk(node.iter))
         for child in ast.walk(node) if over_kwargs else ():
-            if isinstance(child, ast.If) and _raises(child.body) and isinstance(child.test, ast.Compare):
+            if isinstance(child, ast.If) and isinstance(child.test, ast.Compare):
                 allowed = self._set(child.test.comparators[0])
-                if isinstance(child.test.ops[0], ast.NotIn) and allowed is not None:
-                    self._allow(allowed)
+                if allowed is not None:
+                    self._judge(child, allowed)
         self.generic_visit(node)
+
+    def _judge(self, node: ast.If, listed: frozenset[str]) -> None:
+        """``if key not in listed: raise``, or ``if key in listed: … else: raise``."""
+        operator = cast("ast.Compare", node.test).ops[0]
+        if isinstance(operator, ast.NotIn) and _raises(node.body):
+            self._allow(listed)
+        elif isinstance(operator, ast.In) and _raises(node.orelse):
+            self._allow(frozenset() if _raises(node.body) else listed)
+
+    def _is_own_method(self, node: ast.Call) -> bool:
+        """``self._process_kwargs(kwargs)``."""
+        function = node.func
+        owner = function.value if isinstance(function, ast.Attribute) else None
+        of_self = isinstance(owner, ast.Name) and owner.id == "self"
+        return of_self and any(self._is_kwargs(argument) for argument in node.args)
+
+    def _read_method(self, node: ast.Call) -> None:
+        """What a method of the class does with the ``kwargs`` that it is handed."""
+        method = self.find_method(cast("ast.Attribute", node.func).attr)
+        if method is None:
+            return
+        place = next(number for number, argument in enumerate(node.args) if self._is_kwargs(argument))
+        names = [argument.arg for argument in method.args.args][1:]
+        inside = _KwargsUse(names[place] if place < len(names) else "", lambda _: None)
+        for statement in method.body:
+            inside.visit(statement)
+        self.popped |= inside.popped
+        if inside.allowed is not None:
+            self._allow(inside.allowed)
+        self.rejects_rest = self.rejects_rest or inside.rejects_rest
 
     def visit_Subscript(self, node: ast.Subscript) -> None:
         if self._is_kwargs(node.value):

@@ -24,6 +24,7 @@ def with_layer_facts(facts: LoaderFacts, read: ReadText) -> LoaderFacts:
     legacy = read("legacy.saving.saving_utils")
     normalization = read("layers.preprocessing.normalization")
     lookup = read("layers.preprocessing.index_lookup")
+    pipeline = read("layers.preprocessing.pipeline")
     bidirectional = read("layers.rnn.bidirectional")
     return replace(
         facts,
@@ -40,8 +41,18 @@ def with_layer_facts(facts: LoaderFacts, read: ReadText) -> LoaderFacts:
         lookups_without_weights="self.idf_weights = tf.Variable(" in lookup and bool(legacy),
         hard_sigmoid_by_sixths="return relu6(x + tf.constant(3.0" in read("backend.tensorflow.nn"),
         idf_assets_refused="idf_weights=False)" in lookup and "idf_weights is not False" not in lookup,
+        normalization_keeps_weights=bool(re.search(r"self\.mean = self\.(add_weight|_add_state_var)", normalization)),
+        normalization_reshapes="mean = ops.reshape(mean, self._broadcast_shape)" in normalization,
+        attention_hides_scores=_hides_scores(read("layers.attention.attention")),
+        pipeline_keeps_dicts="class Pipeline" in pipeline and "def from_config" not in pipeline,
+        modes_before_multi_hot='BINARY = "binary"' in lookup,
+        slashes_refused='"/" in name' in read("ops.operation"),
         zip_layer_groups=_zip_layer_groups(read("saving.saving_lib", "saving.experimental.saving_lib")),
     )
+
+
+def _hides_scores(attention: str) -> bool:
+    return "def compute_output_shape" in attention and "def compute_output_spec" not in attention
 
 
 def _hashing_dtype(text: str) -> str:

@@ -6,7 +6,7 @@ import re
 from functools import partial
 
 from mlflow_kerasguard.keras_api import LoaderFacts
-from mlflow_kerasguard.keras_api.computations import read_computations
+from mlflow_kerasguard.keras_api.computations import read_computations, read_interpolations
 from mlflow_kerasguard.keras_api.layer_facts import with_layer_facts
 from mlflow_kerasguard.keras_api.source_modules import SourceModules
 
@@ -48,6 +48,8 @@ def read_loader(tree: SourceModules) -> LoaderFacts:
             lambda_layer if "globs = globals()" in lambda_layer else _text(tree, "utils.python_utils")
         ),
         lambda_sees_module="sys.modules[module]" in lambda_layer,
+        resize_interpolations=read_interpolations(partial(_text, tree)),
+        lambda_defaults_refused='defaults=inner_config["defaults"]' in lambda_layer,
     )
     return with_layer_facts(facts, partial(_text, tree))
 

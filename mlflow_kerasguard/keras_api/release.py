@@ -18,6 +18,9 @@ from mlflow_kerasguard.model import ObjectRef, Section
 #: The modules below ``keras.src.ops`` that define operations.
 _OPERATION_MODULES = ("numpy", "math", "nn", "core", "linalg", "image", "einops")
 
+#: How HDF5 names optimizers that Keras 2 registers as if they were custom.
+_REGISTERED = "Custom>"
+
 
 class ReleaseApi:
     """The API of one release; a ``KerasApi``.
@@ -88,14 +91,17 @@ class ReleaseApi:
         modules = (self.tree.module(f"keras.src.ops.{module}") for module in _OPERATION_MODULES)
         return self.is_keras_3 and any(module is not None and module.has_class(name) for module in modules)
 
-    def keys_rewritten(self, ref: ObjectRef, *, legacy_hdf5: bool) -> frozenset[str]:
-        if not legacy_hdf5 or ref.has_module or ref.role not in LAYER_ROLES:
+    def keys_rewritten(self, ref: ObjectRef) -> frozenset[str]:
+        if self.is_keras_3 and ref.section is Section.COMPILE and ref.class_name.startswith(_REGISTERED):
+            # `_resolve_compile_arguments_compat` takes the optimizer of that name as it comes.
+            return frozenset(ref.config)
+        if ref.has_module or ref.role not in LAYER_ROLES:
             return frozenset()
         facts = self.loader
         return facts.hdf5_rewritten | (facts.hdf5_lambda_dropped if ref.class_name == "Lambda" else frozenset())
 
-    def replaces_string(self, ref: ObjectRef, value: str, *, legacy_hdf5: bool) -> bool:
-        if not legacy_hdf5 or not self.loader.hdf5_replaces_strings or ref.has_module or ref.role not in LAYER_ROLES:
+    def replaces_string(self, ref: ObjectRef, value: str) -> bool:
+        if not self.loader.hdf5_replaces_strings or ref.has_module or ref.role not in LAYER_ROLES:
             return False
         found = self.tree.resolve("keras.src.layers", value) if value.isidentifier() else None
         return found is not None and found.is_function

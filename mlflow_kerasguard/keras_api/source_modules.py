@@ -50,7 +50,7 @@ class SourceClass:
     @cached_property
     def constructor(self) -> Constructor | None:
         node = self._outline.method("__init__")
-        return read_constructor(node) if node else None
+        return read_constructor(node, self._outline.method) if node else None
 
     @cached_property
     def from_config(self) -> FromConfig | None:

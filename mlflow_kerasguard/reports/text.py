@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from mlflow_kerasguard.findings import Finding, Level, Report, Undecided, Verdict
+from mlflow_kerasguard.findings import Finding, Level, Report, Rule, Undecided, Verdict
 
 #: Columns after which lines are wrapped. Nothing inside backticks is broken: it is there to be copied.
 WIDTH = 100
@@ -42,7 +42,7 @@ def render(report: Report) -> str:
         [_headline(report)],
         _fields({"model": report.model, "": report.model_summary, "environment": report.environment}),
         *(_rule_block(list(group)) for _, group in groupby(serious, key=lambda finding: finding.rule)),
-        *(_undecided_block(list(group)) for _, group in groupby(report.undecided, key=lambda item: item.rule)),
+        *_undecided_blocks(report.undecided),
         _notes_block(notes),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block)
@@ -84,10 +84,21 @@ def _finding(finding: Finding, *, fix: str | None) -> list[str]:
     return _fields(fields if fix is None else {**fields, "fix": fix}, indent="  ")
 
 
-def _undecided_block(items: Sequence[Undecided]) -> list[str]:
-    rule = items[0].rule
-    reasons = (line for item in items for line in _wrap(item.reason, first="  - "))
-    return [f"undecided {rule.code}: {rule.title}?", *reasons]
+def _undecided_blocks(items: Sequence[Undecided]) -> Iterator[list[str]]:
+    """Rules that lack the same knowledge together: of an unknown Keras most rules know nothing."""
+    reasons: dict[Rule, list[str]] = {}
+    for item in items:
+        reasons.setdefault(item.rule, []).append(item.reason)
+    alike: dict[tuple[str, ...], list[Rule]] = {}
+    for rule, lacking in reasons.items():
+        alike.setdefault(tuple(lacking), []).append(rule)
+    for lacking, rules in alike.items():
+        codes = ", ".join(rule.code for rule in rules)
+        title = f"{rules[0].title}?" if len(rules) == 1 else f"{len(rules)} rules can't tell"
+        yield [
+            *_wrap(title, first=f"undecided {codes}: ", indent="  "),
+            *(line for reason in lacking for line in _wrap(reason, first="  - ")),
+        ]
 
 
 def _notes_block(notes: Iterable[Finding]) -> list[str]:

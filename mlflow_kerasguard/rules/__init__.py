@@ -1,4 +1,4 @@
-"""All rules. One module per family; importing this package registers every one of them.
+"""All rules. Each module is of one family; importing this package registers every one of them.
 
 To add a rule: write one function in its family's module, under :func:`registry.rule`, and one firing
 and one silent case in the tests' table of that family.
@@ -13,13 +13,16 @@ from mlflow_kerasguard.rules import (
     graph,
     graph_layers,
     graph_predictions,
+    lambda_predictions,
     lambdas,
+    mask_predictions,
     predictions,
     safety,
     saved_model,
     saved_model_safety,
     value_predictions,
     values,
+    weight_groups,
     weights,
 )
 from mlflow_kerasguard.rules.registry import RULES, RegisteredRule
@@ -35,12 +38,15 @@ __all__ = [
     "graph",
     "graph_layers",
     "graph_predictions",
+    "lambda_predictions",
     "lambdas",
+    "mask_predictions",
     "predictions",
     "safety",
     "saved_model",
     "saved_model_safety",
     "value_predictions",
     "values",
+    "weight_groups",
     "weights",
 ]

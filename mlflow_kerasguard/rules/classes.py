@@ -62,6 +62,28 @@ def missing_function(model: ModelSpec, env: Environment) -> Iterator[Mismatch | 
 
 
 @rule(
+    "KG209",
+    Level.ERROR,
+    title="class can't be made from a configuration",
+    why="Keras makes every object by its class's `from_config`. Some names are kept for old imports only, such as the "
+    "optimizers of `keras.optimizers.legacy` in Keras 3, and have none.",
+)
+def not_rebuildable(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    if keras_is_missing(model, env):
+        return
+    api = keras_api(model, env)
+    for ref in own_objects(model, env, Kind.CLASS):
+        found = find_class(api, ref, model)
+        if found is not None and not found.rebuildable:
+            yield Mismatch(
+                where=ref.where,
+                expected=f"`{ref.path}` to be made from its configuration",
+                found=f"`{ref.class_name}` of `{api.package}` {api.version} has no `from_config`",
+                fix=pin_saver(model, env),
+            )
+
+
+@rule(
     "KG203",
     Level.ERROR,
     title="loss or metric is named by an alias that the HDF5 loader can't resolve",

@@ -1,4 +1,4 @@
-"""KG710: layers that compute something else in another release of Keras.
+"""KG710 and KG714: layers and functions that compute something else, or nothing, in another release of Keras.
 
 Each way to compute is a fact that is read from a release's source, see
 :mod:`mlflow_kerasguard.keras_api.computations`; here stands where the difference shows.
@@ -11,22 +11,17 @@ from dataclasses import dataclass
 
 from mlflow_kerasguard.environment import Environment
 from mlflow_kerasguard.findings import Level, Mismatch
-from mlflow_kerasguard.keras_api import KerasApi, Unknown
-from mlflow_kerasguard.keras_api.history import find_release
+from mlflow_kerasguard.keras_api import Unknown
 from mlflow_kerasguard.model import Kind, ModelSpec, ObjectRef
 from mlflow_kerasguard.rules.classes import pin_saver
 from mlflow_kerasguard.rules.registry import rule
-from mlflow_kerasguard.rules.shapes import input_shape
-from mlflow_kerasguard.rules.view import (
-    LAST_KERAS_2,
-    find_class,
-    keras_api,
-    keras_is_missing,
-    own_objects,
-)
+from mlflow_kerasguard.rules.savers import saving_api, ways_of
+from mlflow_kerasguard.rules.shapes import Tensor, input_of
+from mlflow_kerasguard.rules.view import keras_api, keras_is_missing, own_objects
 
-#: Given the model, a layer of it, and the two ways to compute: whether the difference can be seen, or None.
-Shows = Callable[[ModelSpec, ObjectRef, frozenset[str]], bool | None]
+#: Given a layer, its input, and the two ways to compute: whether the difference shows; None where that
+#: depends on what the file doesn't tell.
+Shows = Callable[[ObjectRef, Tensor, frozenset[str]], bool | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,37 +29,62 @@ class Computation:
     """What releases compute differently.
 
     Attributes:
-        shows: whether the difference can be seen in a layer's predictions; None where the file doesn't tell.
-        unknown: what it would take to know.
+        subject: the name of the fact.
+        shows: whether the difference can be seen in a layer's predictions.
         ways: what each way does, in the words of a message.
     """
 
+    subject: str
     shows: Shows
-    unknown: str
     ways: dict[str, str]
 
 
-def _crop_shows(model: ModelSpec, ref: ObjectRef, ways: frozenset[str]) -> bool | None:
-    shape = input_shape(model, ref)
-    wanted = (ref.config.get("height"), ref.config.get("width"))
-    if shape is None or len(shape) < 3 or not all(type(length) is int for length in wanted):  # noqa: PLR2004
+def _crop_shows(ref: ObjectRef, given: Tensor, ways: frozenset[str]) -> bool | None:
+    size = given.image_size(ref)
+    height, width = ref.config.get("height"), ref.config.get("width")
+    if size is None or not isinstance(height, int) or not isinstance(width, int):
         return None
-    height, width = shape[-2:] if ref.config.get("data_format") == "channels_first" else shape[-3:-1]
-    if height is None or width is None:
-        return None
-    if (height, width) == wanted:
+    if size == (height, width):
         return False
     # All but the one that does nothing return the whole, resized, where nothing has to be cut off.
-    same_aspect = height * wanted[1] == width * wanted[0]
+    same_aspect = size[0] * width == size[1] * height
     if "passes" in ways or not same_aspect:
         return True
-    return "crops" in ways and height > wanted[0]
+    return "crops" in ways and size[0] > height
 
 
+def _resizing_shows(ref: ObjectRef, given: Tensor, ways: frozenset[str]) -> bool:
+    """Whole numbers go in; neighbours that aren't mixed stay whole."""
+    if Tensor(dtype=str(ref.config.get("dtype"))).is_integer and "rounds" not in ways:
+        return False  # A layer of whole numbers cuts the fractions off as well.
+    same_size = given.image_size(ref) == (ref.config.get("height"), ref.config.get("width"))
+    return given.is_integer and ref.config.get("interpolation") != "nearest" and not same_size
+
+
+def _one_hot_shows(ref: ObjectRef, given: Tensor, ways: frozenset[str]) -> bool | None:  # noqa: ARG001 - as the others
+    if ref.config.get("output_mode") != "one_hot":
+        return False
+    return None if given.shape is None else len(given.shape) > 1 and given.shape[-1] == 1
+
+
+def _always(ref: ObjectRef, given: Tensor, ways: frozenset[str]) -> bool:  # noqa: ARG001 - likewise
+    return True
+
+
+_ONE_HOT = Computation(
+    subject="one_hot",
+    shows=_one_hot_shows,
+    ways={
+        "keeps": "keeps a last dimension of 1, and returns one dimension more",
+        "squeezes": "puts the categories in place of a last dimension of 1",
+    },
+)
+
+#: By the name of the class or function.
 COMPUTATIONS = {
     "RandomCrop": Computation(
+        subject="RandomCrop",
         shows=_crop_shows,
-        unknown="the size of its input",
         ways={
             "scales": "resizes its input to cover the size, and cuts out the middle",
             "resizes": "cuts out the middle in the proportions of the size, and resizes it",
@@ -72,61 +92,82 @@ COMPUTATIONS = {
             "passes": "hands its input on as it is",
         },
     ),
+    "Resizing": Computation(
+        subject="Resizing",
+        shows=_resizing_shows,
+        ways={
+            "keeps fractions": "returns fractions for whole numbers",
+            "truncates": "cuts the fractions off where it is given whole numbers",
+            "rounds": "rounds where it is given whole numbers",
+        },
+    ),
+    "hard_sigmoid": Computation(
+        subject="hard_sigmoid",
+        shows=_always,
+        ways={
+            "x / 6 + 0.5": "is `x / 6 + 0.5` between 0 and 1",
+            "0.2 * x + 0.5": "is `0.2 * x + 0.5` between 0 and 1",
+        },
+    ),
+    "CategoryEncoding": _ONE_HOT,
+    "Discretization": _ONE_HOT,
+    "IntegerLookup": _ONE_HOT,
+    "StringLookup": _ONE_HOT,
 }
+
+
+_INTERPOLATING = frozenset({"Resizing", "UpSampling2D"})
 
 
 @rule(
     "KG710",
     Level.ERROR,
-    title="layer computes something else in the target Keras",
+    title="layer or function computes something else in the target Keras",
     why="Between some releases the code of a layer changed and its configuration didn't: the model loads without a "
     "word, and predicts something else.",
 )
 def other_computation(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
-    layers = [ref for ref in own_objects(model, env, Kind.CLASS) if ref.class_name in COMPUTATIONS]
-    if not layers or keras_is_missing(model, env):
+    parts = [ref for kind in (Kind.CLASS, Kind.FUNCTION) for ref in own_objects(model, env, kind)]
+    parts = [ref for ref in parts if ref.class_name in COMPUTATIONS]
+    if not parts or keras_is_missing(model, env):
         return
-    here = keras_api(model, env)
-    saver = saving_api(model, env)
-    for ref in layers:
-        before, after = _way(saver, ref.class_name), _way(here, ref.class_name)
-        if before == after or not before or not after or find_class(here, ref, model) is None:
-            continue
+    here, saver = keras_api(model, env), saving_api(model, env)
+    for ref in parts:
         computation = COMPUTATIONS[ref.class_name]
-        shows = computation.shows(model, ref, frozenset({before, after}))
+        before, after = (ways_of(api).get(computation.subject, "") for api in (saver, here))
+        if before == after or not before or not after:
+            continue
+        shows = computation.shows(ref, input_of(model, ref), frozenset({before, after}))
         if shows is None:
-            yield Unknown(f"whether `{ref.class_name}` computes the same depends on {computation.unknown}")
+            yield Unknown(f"whether `{ref.class_name}` computes the same depends on the size of its input")
         elif shows:
             yield Mismatch(
                 where=ref.where,
-                expected=f"`{ref.class_name}` that {computation.ways[before]}, as in {saver.package} {saver.version}",
+                expected=f"`{ref.class_name}` that {computation.ways[before]}, as in `{saver.package}` {saver.version}",
                 found=f"that of `{here.package}` {here.version} {computation.ways[after]}",
                 fix=pin_saver(model, env),
             )
 
 
-def saving_api(model: ModelSpec, env: Environment) -> KerasApi:
-    """The Keras that saved the model.
-
-    Raises:
-        Unknown: the file doesn't name it, or the history doesn't have it.
-    """
-    if model.keras_version is None:
-        raise Unknown("which Keras saved the model isn't recorded, and some of its layers compute otherwise in others")
+@rule(
+    "KG714",
+    Level.ERROR,
+    title="interpolation is none that the target Keras computes",
+    why="Keras 2 resized images by any method of TensorFlow, Keras 3 by those that all backends have. The layer is "
+    "built with any, and fails at the first call.",
+)
+def unknown_interpolation(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    layers = [ref for ref in own_objects(model, env, Kind.CLASS) if ref.class_name in _INTERPOLATING]
+    if not layers or keras_is_missing(model, env):
+        return
     here = keras_api(model, env)
-    if here.version == model.keras_version:
-        return here
-    return find_release(_package(model), model.keras_version).api
-
-
-def _package(model: ModelSpec) -> str:
-    """After 2.15, a Keras 2 is `tf_keras`."""
-    major, _, rest = str(model.keras_version).partition(".")
-    number = rest.split(".")[0]
-    late = major == "2" and number.isascii() and number.isdigit() and int(number) > LAST_KERAS_2
-    return "tf_keras" if late else model.keras_package or "keras"
-
-
-def _way(api: KerasApi, subject: str) -> str:
-    ways = (fact.partition("=") for fact in api.loader.computations)
-    return next((way for name, _, way in ways if name == subject), "")
+    known = here.loader.resize_interpolations
+    for ref in layers:
+        method = ref.config.get("interpolation")
+        if known and isinstance(method, str) and method.lower() not in known:
+            yield Mismatch(
+                where=ref.where,
+                expected=f"the interpolation `{method}`",
+                found=f"`{here.package}` {here.version} has {', '.join(f'`{name}`' for name in sorted(known))}",
+                fix=pin_saver(model, env),
+            )

@@ -36,7 +36,7 @@ def unaccepted_key(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Un
         found = find_class(api, ref, model)
         if found is None:
             continue
-        rewritten = api.keys_rewritten(ref, legacy_hdf5=is_legacy_hdf5(model))
+        rewritten = api.keys_rewritten(ref)
         for key in ref.config:
             if key in rewritten:
                 continue
@@ -109,12 +109,12 @@ def refused_lambda(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Un
     "`keras.layers`, such as `dot` or `add`; the layer then gets a function where it wants the word.",
 )
 def string_taken_for_function(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
-    if keras_is_missing(model, env) or not is_legacy_hdf5(model):
+    if keras_is_missing(model, env):
         return
     api = keras_api(model, env)
     for ref in own_objects(model, env, Kind.CLASS):
         for key, value in ref.config.items():
-            if key != "name" and isinstance(value, str) and api.replaces_string(ref, value, legacy_hdf5=True):
+            if key != "name" and isinstance(value, str) and api.replaces_string(ref, value):
                 yield Mismatch(
                     where=ref.where,
                     expected=f"`{ref.class_name}` to get `{key}={value!r}`",

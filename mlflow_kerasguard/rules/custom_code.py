@@ -93,17 +93,18 @@ def _needs_missing_module(ref: ObjectRef, model: ModelSpec, env: Environment) ->
     """A package is named and isn't there; a script's own module doesn't count as one."""
     name = _top_level(ref, model)
     is_package = "." in str(ref.module) or _imported_from(ref, model) is not None
-    return name is not None and is_package and not env.has_module(name)
+    try:
+        return name is not None and is_package and not env.has_module(name)
+    except Unknown:
+        return False  # KG501 has a say then.
 
 
 def _is_imported(ref: ObjectRef, model: ModelSpec, env: Environment) -> bool:
     """Whether a loader imports the object's module by itself: Keras's, or the guard's own."""
     name = _top_level(ref, model)
-    if name is None or not env.has_module(name):
-        return False
-    if _imported_from(ref, model) is not None:
-        return True
-    return model.format != "h5" and keras_api(model, env).imports_module(ref)
+    by_guard = _imported_from(ref, model) is not None
+    by_keras = model.format != "h5" and keras_api(model, env).imports_module(ref)
+    return name is not None and (by_guard or by_keras) and env.has_module(name)
 
 
 def _name(ref: ObjectRef) -> str:

@@ -1,4 +1,4 @@
-"""KG310 to KG315: what the layers of a graph are given, and what they give back."""
+"""KG310 to KG316: what the layers of a graph are given, and what they give back."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from mlflow_kerasguard.rules.classes import pin_saver
 from mlflow_kerasguard.rules.graphs import placed_graphs
 from mlflow_kerasguard.rules.registry import rule
 from mlflow_kerasguard.rules.view import find_class, is_legacy_hdf5, keras_api, keras_is_missing, own_objects
+
+_SCORING = frozenset({"Attention", "AdditiveAttention"})
 
 
 @rule(
@@ -38,6 +40,28 @@ def unknown_value(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unk
                         found=f"`{api.package}` {api.version} knows no value of that name",
                         fix=pin_saver(model, env),
                     )
+
+
+@rule(
+    "KG316",
+    Level.ERROR,
+    title="attention scores are not among the layer's outputs",
+    why="Until 3.7 an attention layer of Keras 3 tells the graph of one output only, so a model that also uses the "
+    "scores can't be put together again.",
+)
+def hidden_scores(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    for placed, api in placed_graphs(model, env):
+        if not api.loader.attention_hides_scores:
+            continue
+        for layer in placed.graph.layers.values():
+            asked = any(call.kwargs.get("return_attention_scores") is True for call in layer.calls)
+            if asked and layer.class_name in _SCORING:
+                yield Mismatch(
+                    where=placed.where(layer.name),
+                    expected=f"`{layer.class_name}` to return its scores as well",
+                    found=f"`{layer.class_name}` of `{api.package}` {api.version} returns one tensor in a graph",
+                    fix=pin_saver(model, env),
+                )
 
 
 @rule(

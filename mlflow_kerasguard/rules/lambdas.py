@@ -1,4 +1,4 @@
-"""Lambda layers: which Python their bytecode is for, and what it finds when it runs."""
+"""KG406: which Python a lambda's bytecode is for."""
 
 from __future__ import annotations
 

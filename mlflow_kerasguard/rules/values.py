@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 
 from mlflow_kerasguard.environment import Environment
 from mlflow_kerasguard.findings import Level, Mismatch
@@ -11,9 +12,15 @@ from mlflow_kerasguard.model import Json, Kind, ModelSpec, ObjectRef
 from mlflow_kerasguard.rules.classes import pin_saver
 from mlflow_kerasguard.rules.ranks import input_ranks
 from mlflow_kerasguard.rules.registry import rule
-from mlflow_kerasguard.rules.view import find_class, is_legacy_hdf5, keras_api, keras_is_missing, own_objects
+from mlflow_kerasguard.rules.view import find_class, keras_api, keras_is_missing, own_objects
 
 #: The keys under which the calls of attention layers put the shapes that they were built for.
+#: The base of whatever Keras 3 calls by a name of its own.
+_OPERATION = ".ops.operation.Operation"
+
+_LATER_MODES = ("multi_hot", "one_hot", "tf_idf")
+_WITH_MODES = frozenset({"CategoryEncoding", "StringLookup", "IntegerLookup", "TextVectorization", "Discretization"})
+
 _ATTENTION_SHAPES = ("query_shape", "key_shape", "value_shape")
 
 _INTEGERS = ("int32", "int64")
@@ -67,7 +74,7 @@ def missing_shapes(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Un
     "it. The layer then works along the last axis: weights don't fit, or the predictions are others.",
 )
 def lost_axis(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
-    if keras_is_missing(model, env) or not is_legacy_hdf5(model):
+    if keras_is_missing(model, env):
         return
     api = keras_api(model, env)
     ranks: dict[int | None, dict[str, int | None]] = {}
@@ -111,6 +118,35 @@ def unlike_shapes(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unk
 
 
 @rule(
+    "KG328",
+    Level.ERROR,
+    title="single mean is not spread over the features",
+    why="From 3.14 on `Normalization` takes one mean and variance for all features; earlier releases of Keras 3 take "
+    "them for each feature only, and the layer can't be built.",
+)
+def single_mean(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    for ref, api in _built(model, env):
+        if ref.class_name == "Normalization" and api.loader.normalization_reshapes and _is_spread(ref):
+            yield Mismatch(
+                where=ref.where,
+                expected="`Normalization` to take one `mean` for all features",
+                found=f"`Normalization` of `{api.package}` {api.version} takes one for each feature only",
+                fix=pin_saver(model, env),
+            )
+
+
+def _is_spread(ref: ObjectRef) -> bool:
+    """Whether one mean stands for several features, as far as the file tells the shape."""
+    mean, axis = ref.config.get("mean"), ref.config.get("axis")
+    shape = ref.build_config.get("input_shape") if isinstance(ref.build_config, dict) else None
+    axes = [axis] if isinstance(axis, int) else axis
+    if mean is None or prod(_dimensions(mean)) != 1 or not isinstance(shape, list) or not isinstance(axes, list):
+        return False
+    kept = [shape[axis] for axis in axes if isinstance(axis, int) and -len(shape) <= axis < len(shape)]
+    return any(isinstance(length, int) and length > 1 for length in kept)
+
+
+@rule(
     "KG324",
     Level.ERROR,
     title="axis is a list where a number is wanted",
@@ -119,9 +155,7 @@ def unlike_shapes(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unk
 )
 def list_of_one_axis(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
     for ref, api in _built(model, env):
-        translated = (
-            is_legacy_hdf5(model) and ref.role == "layers" and not ref.has_module and api.loader.hdf5_drops_axis
-        )
+        translated = ref.role == "layers" and not ref.has_module and api.loader.hdf5_drops_axis
         axis = ref.config.get("axis")
         if ref.class_name != "BatchNormalization" or not isinstance(axis, list) or translated:
             continue
@@ -130,6 +164,65 @@ def list_of_one_axis(model: ModelSpec, env: Environment) -> Iterator[Mismatch | 
                 where=ref.where,
                 expected=f"`BatchNormalization` to take `axis={str(axis)[:40]}`",
                 found=f"`BatchNormalization` of `{api.package}` {api.version} wants a number",
+                fix=pin_saver(model, env),
+            )
+
+
+@rule(
+    "KG326",
+    Level.ERROR,
+    title="output mode is unknown to the target Keras",
+    why="Keras 2.6 renamed the modes of the preprocessing layers and added some; earlier releases refuse `multi_hot`, "
+    "`one_hot` and `tf_idf`.",
+)
+def unknown_mode(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    for ref, api in _built(model, env):
+        mode = ref.config.get("output_mode")
+        if mode in _LATER_MODES and ref.class_name in _WITH_MODES and api.loader.modes_before_multi_hot:
+            yield Mismatch(
+                where=ref.where,
+                expected=f"`{ref.class_name}` to take `output_mode={mode!r}`",
+                found=f"`{ref.class_name}` of `{api.package}` {api.version} doesn't know this mode",
+                fix=pin_saver(model, env),
+            )
+
+
+@rule(
+    "KG327",
+    Level.ERROR,
+    title="layers inside a layer are not built again",
+    why="The first releases with `Pipeline` hand it the saved configurations of its layers instead of the layers, and "
+    "the first call fails on them.",
+)
+def unbuilt_layers(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    for ref, api in _built(model, env):
+        if ref.class_name == "Pipeline" and ref.config.get("layers") and api.loader.pipeline_keeps_dicts:
+            yield Mismatch(
+                where=ref.where,
+                expected="`Pipeline` to build its layers again",
+                found=f"`Pipeline` of `{api.package}` {api.version} keeps their configurations, which can't be called",
+                fix=pin_saver(model, env),
+            )
+
+
+@rule(
+    "KG325",
+    Level.ERROR,
+    title="name holds a slash",
+    why="Keras 2 let layers be called `block/dense`; in Keras 3 a slash separates the parts of a variable's path, and "
+    "a layer, model or operation whose name has one can't be built.",
+)
+def name_with_slash(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    for ref, api in _built(model, env):
+        name = ref.config.get("name")
+        if not isinstance(name, str) or "/" not in name or not api.loader.slashes_refused:
+            continue
+        found = find_class(api, ref, model)
+        if found is not None and any(base.endswith(_OPERATION) for base in found.bases):
+            yield Mismatch(
+                where=ref.where,
+                expected=f"`{ref.class_name}` to take `name={name[:60]!r}`",
+                found=f"`{ref.class_name}` of `{api.package}` {api.version} takes no name with a `/`",
                 fix=pin_saver(model, env),
             )
 
@@ -182,6 +275,6 @@ def _loses_axis(ref: ObjectRef, api: KerasApi) -> bool:
     if isinstance(axis, list):
         # `Normalization` of given numbers comes to the same along any axis when these are single numbers.
         single = isinstance(ref.config.get("mean"), int | float) and isinstance(ref.config.get("variance"), int | float)
-        return len(axis) != 1 and not single
+        return len(axis) != 1 and (not single or api.loader.normalization_reshapes)
     is_number = isinstance(axis, int) and not isinstance(axis, bool)
     return is_number and axis != -1 and not api.loader.hdf5_keeps_axis_number

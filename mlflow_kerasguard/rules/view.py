@@ -13,6 +13,16 @@ from mlflow_kerasguard.model import Kind, ModelSpec, ObjectRef
 #: Top-level modules whose classes Keras itself brings.
 KERAS_MODULES = frozenset({"keras", "tf_keras"})
 
+#: Optimizers that Keras 2.10 and later registers itself as if they were custom, and names so in HDF5.
+KERAS_REGISTERED = frozenset(
+    f"Custom>{name}"
+    for name in (
+        *("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl"),
+        *("Lion", "Nadam", "RMSprop", "SGD"),
+    )
+)
+_OPTIMIZER_ROLES = frozenset({"optimizer", "optimizer_config"})
+
 #: The last 2.x release of the package ``keras``.
 LAST_KERAS_2 = 15
 
@@ -65,6 +75,8 @@ def is_keras_own(ref: ObjectRef) -> bool:
     A name registered by ``register_keras_serializable`` holds a ``>``; legacy HDF5 writes it into
     the class name. Where the file has no module, only the name can tell.
     """
+    if ref.role in _OPTIMIZER_ROLES and ref.class_name in KERAS_REGISTERED:
+        return True
     if ">" in ref.class_name or (ref.registered_name is not None and ">" in ref.registered_name):
         return False
     if ref.module is None:
@@ -100,8 +112,9 @@ def _own_objects(model: ModelSpec, env: Environment, kind: Kind) -> Iterator[Obj
 
 def find_class(api: KerasApi, ref: ObjectRef, model: ModelSpec) -> ClassApi | None:
     """The class that Keras would build for one of the model's objects; None where it would find none."""
-    # Most rules ask for most objects. The objects live as long as the model, so their ids tell them apart.
-    known: dict[int, ClassApi | None] = model.derived.setdefault(("classes", api), {})
+    # Most rules ask for most objects. The model keeps both alive, so their ids tell them apart.
+    known: dict[int, ClassApi | None]
+    _, known = model.derived.setdefault(("classes", id(api)), (api, {}))
     if id(ref) not in known:
         known[id(ref)] = api.find_class(ref, legacy_hdf5=is_legacy_hdf5(model))
     return known[id(ref)]

@@ -8,13 +8,12 @@ from collections.abc import Iterator, Mapping
 from mlflow_kerasguard.environment import Environment
 from mlflow_kerasguard.findings import Level, Mismatch
 from mlflow_kerasguard.keras_api import KerasApi, Unknown
+from mlflow_kerasguard.keras_api.tables import to_snake_case
 from mlflow_kerasguard.layouts import Layout, Shape, layout
 from mlflow_kerasguard.model import Kind, ModelSpec, ObjectRef
 from mlflow_kerasguard.rules.classes import pin_saver
 from mlflow_kerasguard.rules.registry import rule
 from mlflow_kerasguard.rules.view import find_class, is_legacy_hdf5, keras_api, keras_is_missing, own_objects
-
-_LAYER_GROUPS = frozenset({"layers", "_layer_checkpoint_dependencies"})
 
 #: What learns a vocabulary, with a weight for each entry where it is asked for `tf_idf`.
 _LOOKUPS = frozenset({"StringLookup", "IntegerLookup", "TextVectorization"})
@@ -112,34 +111,6 @@ def unused_state(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unkn
 
 
 @rule(
-    "KG605",
-    Level.ERROR,
-    title="weights are in a group where the target doesn't look",
-    why="Keras 2.12 to 2.14 keeps the layers of a `.keras` file under a private name, 2.15 under `layers`, and neither "
-    "reads the other's: each layer gets no weights at all. Keras 3 reads both.",
-)
-def other_group(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
-    if keras_is_missing(model, env) or model.format != "keras":
-        return
-    api = keras_api(model, env)
-    stored = {tuple(weight.path.split("/", 2)[:2]) for weight in model.weights}
-    groups = {group for group, *_ in stored} & _LAYER_GROUPS
-    known = api.loader.zip_layer_groups
-    if not groups or not known or groups & known:
-        return
-    names = {container for _, *rest in stored for container in rest}
-    for ref in model.objects:
-        # Of several layers of a class the first has the plain name; each of them is without weights.
-        if ref.parent == 0 and ref.role == "layers" and _snake_case(ref.class_name) in names:
-            yield Mismatch(
-                where=ref.where,
-                expected=f"`{ref.class_name}` to find its weights under `{min(groups)}`",
-                found=f"`{api.package}` {api.version} looks under `{min(known)}` only",
-                fix=pin_saver(model, env),
-            )
-
-
-@rule(
     "KG606",
     Level.ERROR,
     title="learned vocabulary with weights can't be read back",
@@ -179,14 +150,17 @@ def _laid_out(model: ModelSpec, env: Environment) -> Iterator[tuple[ObjectRef, K
         name = ref.config.get("name")
         if ref.parent != 0 or ref.role != "layers" or not isinstance(name, str) or name not in groups:
             continue
-        wanted = _wanted(ref, model, api)
+        wanted = wanted_layout(ref, model, api)
         if wanted is not None and find_class(api, ref, model) is not None:
             yield ref, api, _flat(wanted) if is_legacy_hdf5(model) else wanted, groups[name]
 
 
-def _wanted(ref: ObjectRef, model: ModelSpec, api: KerasApi) -> Layout | None:
+def wanted_layout(ref: ObjectRef, model: ModelSpec, api: KerasApi) -> Layout | None:
+    """The variables that the target's layer has; None where they aren't known."""
     if ref.class_name in _LOOKUPS and is_legacy_hdf5(model) and api.loader.lookups_without_weights:
         return {"": ()}
+    if ref.class_name == "Normalization" and api.loader.normalization_keeps_weights:
+        return layout(ref.class_name, {**ref.config, "mean": None, "variance": None})
     return layout(ref.class_name, ref.config)
 
 
@@ -223,13 +197,8 @@ def _container_names(model: ModelSpec) -> Mapping[str, str]:
     by_class: dict[str, list[str]] = {}
     for ref in model.objects:
         if ref.parent == 0 and ref.role == "layers" and isinstance(ref.config.get("name"), str):
-            by_class.setdefault(_snake_case(ref.class_name), []).append(ref.config["name"])
+            by_class.setdefault(to_snake_case(ref.class_name), []).append(ref.config["name"])
     return {names[0]: container for container, names in by_class.items() if len(names) == 1}
-
-
-def _snake_case(name: str) -> str:
-    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def _fits(expected: Shape, received: tuple[int | None, ...]) -> bool:

@@ -52,7 +52,7 @@ def test_keras_comes_with_its_metadata():
     env = read_environment("keras==3.8.0 tensorflow==2.15.1")
     assert env.distributions["keras"].requires == ("numpy",)
     assert env.distributions["keras"].requires_python == ">=3.9"
-    assert env.distributions["tensorflow"].requires == ("keras>=2.15.0,<2.16",)
+    assert env.distributions["tensorflow"].requires == ("keras<2.16,>=2.15.0",)
     assert read_environment("tensorflow==2.4.4").distributions["tensorflow"].requires == ()
 
 

@@ -106,3 +106,36 @@ def test_from_config(source, expected):
     found = read_from_config(function(source))
     for name, value in expected.items():
         assert getattr(found, name) == value, name
+
+
+OPTIMIZER = """
+class Optimizer:
+    def __init__(self, name, **kwargs):
+        self._process_kwargs(kwargs)
+
+    def _process_kwargs(self, options):
+        options.pop("is_legacy_optimizer", None)
+        for k in options:
+            if k in {legacy}:
+                {first}
+            else:
+                raise TypeError(k)
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "allowed"), [("warn(k)", {"lr", "decay"}), ("raise ValueError(k)", set())], ids=["warns", "refuses"]
+)
+def test_a_method_that_looks_through_the_rest(first, allowed):
+    source = OPTIMIZER.replace("{legacy}", '{"lr", "decay"}').replace("{first}", first)
+    init, method = ast.parse(source).body[0].body
+    constructor = read_constructor(init, {"_process_kwargs": method}.get)
+    assert constructor.popped == {"is_legacy_optimizer"}
+    assert constructor.allowed == allowed
+    assert constructor.rejects_rest
+
+
+def test_a_method_that_is_not_there_says_nothing():
+    init = ast.parse(OPTIMIZER.replace("{legacy}", "()").replace("{first}", "pass")).body[0].body[0]
+    assert read_constructor(init) == read_constructor(init, {}.get)
+    assert not read_constructor(init).rejects_rest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -180,8 +181,8 @@ def test_the_loader(api):
     assert facts.zip_safe_mode
     assert api.refuses_lambdas(legacy_hdf5=False)
     layer = ObjectRef(class_name="InputLayer", role="layers")
-    assert "batch_input_shape" in api.keys_rewritten(layer, legacy_hdf5=True)
-    assert not api.keys_rewritten(layer, legacy_hdf5=False)
+    assert "batch_input_shape" in api.keys_rewritten(layer)
+    assert not api.keys_rewritten(replace(layer, module="keras.layers", has_module=True))
 
 
 def test_reading_never_imports():

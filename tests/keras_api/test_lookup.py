@@ -155,10 +155,13 @@ def test_functions(version, asked, reachable):
 def test_what_the_hdf5_loader_of_keras_3_does_to_words_and_operations():
     release = api(KERAS_3, "3.0.5")
     layer = ref("Dense", role="layers")
-    assert release.replaces_string(layer, "dot", legacy_hdf5=True)
-    assert not release.replaces_string(layer, "Dense", legacy_hdf5=True)
-    assert not release.replaces_string(layer, "not a name", legacy_hdf5=True)
-    assert not release.replaces_string(layer, "dot", legacy_hdf5=False)
+    assert release.replaces_string(layer, "dot")
+    assert not release.replaces_string(layer, "Dense")
+    assert not release.replaces_string(layer, "not a name")
+    assert not release.replaces_string(ref("Dense", "keras.layers", role="layers"), "dot")
+    adam = ref("Custom>Adam", role="optimizer_config", config={"jit_compile": True}, **COMPILED)
+    assert release.keys_rewritten(adam) == {"jit_compile"}
+    assert not api(KERAS_2, "2.15.0").keys_rewritten(adam)
     assert release.has_operation("Multiply")
     assert not release.has_operation("Dense")
     assert not release.loader.nested_endpoints

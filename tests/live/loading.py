@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import signal
 import subprocess
 import tempfile
 import threading
@@ -35,7 +36,8 @@ class Loader:
     def load(self, file: Path, values: Path | None) -> dict[str, Any]:
         """What happens when the release loads ``file``: an entry of the record."""
         outcome = self._ask(path=str(file), values_path=values and str(values))
-        if outcome["load"] != "ok":
+        # What never ends doesn't come as far as compiling.
+        if outcome["load"] == "fail":
             outcome["without_compile"] = self._ask(path=str(file), compile=False)["load"]
         return outcome
 
@@ -50,6 +52,9 @@ class Loader:
             return {"load": "hang", "error": f"no answer within {LOAD_LIMIT:.0f} s"}
         except (EOFError, BrokenPipeError):
             ended = self._process.wait()
+            if ended in {-signal.SIGTERM, -signal.SIGKILL}:
+                # Somebody ended it, which says nothing about the file.
+                raise RuntimeError(f"{self._release.name} was ended from outside, by signal {-ended}") from None
             self._stop()
             self._start()
             return {"load": "fail", "error": f"the process ended with {ended}"}

@@ -36,7 +36,7 @@ def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[tuple[str, s
     return {(cell.saver, cell.loader): cell for cell in cells}, read_record(directory)
 
 
-@pytest.mark.parametrize(("saver", "loader"), itertools.product(RELEASES, RELEASES))
+@pytest.mark.parametrize(("saver", "loader"), list(itertools.product(RELEASES, RELEASES)))
 def test_our_verdict_is_what_happens(saver, loader, rebuilt):
     cell = rebuilt[0][saver, loader]
     assert len(cell.outcomes) > 30
@@ -54,7 +54,7 @@ def test_the_record_holds_every_cell(rebuilt):
 def test_loads_end_in_every_way(rebuilt):
     outcomes = [outcome for cell in rebuilt[0].values() for outcome in cell.outcomes.values()]
     assert {outcome["load"] for outcome in outcomes} == {"ok", "fail", "hang"}
-    assert all("without_compile" in outcome for outcome in outcomes if outcome["load"] != "ok")
+    assert all("without_compile" in outcome for outcome in outcomes if outcome["load"] == "fail")
     assert any(outcome.get("predictions") == "same" for outcome in outcomes)
 
 

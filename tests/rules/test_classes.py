@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mlflow_kerasguard.keras_api import FunctionApi
+from mlflow_kerasguard.keras_api import ClassApi, FunctionApi
 from mlflow_kerasguard.model import Origin, Section
-from tests.builders import Case, environment, function, model, ref, unknown_environment
+from tests.builders import CLASSES, Case, environment, function, model, ref, unknown_environment
 
 NO_KERAS = environment(packages={"tensorflow": "2.21.0"})
 GONE = ref("keras.layers.ThresholdedReLU")
@@ -31,6 +31,16 @@ MULTIPLY = environment(
 )
 
 CASES = [
+    Case(
+        code="KG209",
+        name="kept-for-old-imports-only",
+        model=model(ref("keras.layers.Old")),
+        environment=environment(classes={**CLASSES, "keras.layers.Old": ClassApi(path="k.Old", rebuildable=False)}),
+        fires=True,
+        found="has no `from_config`",
+    ),
+    Case(code="KG209", name="as-usual", model=model(ref("keras.layers.Dense")), fires=False),
+    Case(code="KG209", name="no-keras", model=model(GONE), environment=NO_KERAS, fires=False),
     Case(code="KG201", name="gone", model=model(GONE), fires=True, where='layers["thresholdedrelu"]', found="3.15.1"),
     Case(code="KG201", name="there", model=model(ref("keras.layers.Dense")), fires=False),
     Case(code="KG201", name="no-keras-is-another-rule", model=model(GONE), environment=NO_KERAS, fires=False),

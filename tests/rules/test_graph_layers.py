@@ -1,4 +1,4 @@
-"""KG310 to KG315: what the layers of a graph are given, and what they give back."""
+"""KG310 to KG316: what the layers of a graph are given, and what they give back."""
 
 from __future__ import annotations
 
@@ -28,7 +28,38 @@ def sequential(*layers):
     return model(ref("keras.Sequential", where="model", role="", parent=None, config={"layers": list(layers)}))
 
 
+HIDES = keras(attention_hides_scores=True)
+
+
+def attention(of="keras.layers.Attention", **kwargs):
+    return functional(layer("y", new("x", **kwargs), of=of))
+
+
 CASES = [
+    Case(
+        code="KG316",
+        name="scores-asked-for",
+        model=attention(return_attention_scores=True),
+        environment=HIDES,
+        fires=True,
+        where='layers["y"]',
+        found="returns one tensor",
+    ),
+    Case(
+        code="KG316",
+        name="not-asked-for",
+        model=attention(return_attention_scores=False),
+        environment=HIDES,
+        fires=False,
+    ),
+    Case(code="KG316", name="3.8", model=attention(return_attention_scores=True), environment=NEW, fires=False),
+    Case(
+        code="KG316",
+        name="another-layer",
+        model=attention(of="keras.layers.MultiHeadAttention", return_attention_scores=True),
+        environment=HIDES,
+        fires=False,
+    ),
     Case(
         code="KG310",
         name="ellipsis",

@@ -1,9 +1,10 @@
-"""KG406: a lambda's bytecode on the Python that is to run it."""
+"""KG406, KG712 and KG713: a lambda's bytecode on the Python and in the Keras that are to run it."""
 
 from __future__ import annotations
 
 import base64
 
+from mlflow_kerasguard.keras_api import LoaderFacts
 from mlflow_kerasguard.model import Kind, ObjectRef, Origin
 from tests.builders import Case, environment, model, ref
 from tests.recorded_bytecode import BYTECODE
@@ -16,12 +17,24 @@ def of(python, source="arithmetic", *, trusted=TRUSTED, **fields):
     return with_code(BYTECODE[python][source], trusted=trusted, **fields)
 
 
-def with_code(code, *, trusted=TRUSTED, **fields):
-    config = {} if code is None else {"code": code, "defaults": None, "closure": None}
+def with_code(code, *, trusted=TRUSTED, defaults=None, **fields):
+    config = {} if code is None else {"code": code, "defaults": defaults, "closure": None}
     function = ObjectRef(
         kind=Kind.LAMBDA, class_name="__lambda__", where='layers["lambda"].function', parent=1, config=config
     )
     return model(ref("keras.layers.Lambda"), function, trusted=trusted, **fields)
+
+
+def in_keras(**facts):
+    return environment(keras={"loader": LoaderFacts(**facts)})
+
+
+KERAS_2 = in_keras(lambda_globals=frozenset({"tf", "np"}), lambda_sees_module=True)
+KERAS_3 = in_keras(lambda_globals=frozenset({"os"}), lambda_defaults_refused=True)
+
+#: `abs` is Python's own; the code is the same but for the name.
+FOREIGN = base64.b64encode(base64.b64decode(BYTECODE["3.11"]["global"]).replace(b"abs", b"sba")).decode()
+OS = base64.b64encode(base64.b64decode(BYTECODE["3.11"]["global"]).replace(b"\x03abs", b"\x02os")).decode()
 
 
 def on(python):
@@ -64,4 +77,21 @@ CASES = [
         environment=on("3.99.1"),
         fires=False,
     ),
+    Case(code="KG712", name="not-there", model=with_code(FOREIGN), environment=KERAS_3, fires=True, found="that runs"),
+    Case(code="KG712", name="there", model=with_code(OS), environment=KERAS_3, fires=False),
+    Case(code="KG712", name="builtin", model=of("3.11", "global"), environment=KERAS_3, fires=False),
+    Case(
+        code="KG712",
+        name="in-the-module-perhaps",
+        model=with_code(FOREIGN),
+        environment=KERAS_2,
+        fires=False,
+        unknown="uses `sba`",
+    ),
+    Case(code="KG712", name="not-known", model=with_code(FOREIGN), environment=in_keras(), fires=False),
+    Case(code="KG712", name="unreadable", model=with_code("AAAA"), environment=KERAS_3, fires=False),
+    Case(code="KG712", name="no-lambda", environment=KERAS_3, fires=False),
+    Case(code="KG713", name="refused", model=of("3.11", defaults=[2]), environment=KERAS_3, fires=True, found="a list"),
+    Case(code="KG713", name="taken", model=of("3.11", defaults=[2]), environment=KERAS_2, fires=False),
+    Case(code="KG713", name="none", model=of("3.11"), environment=KERAS_3, fires=False),
 ]

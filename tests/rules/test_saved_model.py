@@ -29,6 +29,7 @@ def tensorflow(version: str, **fields: Any) -> Any:
     return environment(packages={"keras": "2.12.0", "tensorflow-cpu": version}, **fields)
 
 
+WRAP = 'wrap it: `keras.layers.TFSMLayer(path, call_endpoint="serving_default")`'
 NO_TENSORFLOW = environment(packages={"keras": "3.15.1", "jax": "0.6.0"})
 OUTSIDE = {"VarHandleOp": {"where": "kernel", "attributes": ["debug_name"], "in_function": False}}
 
@@ -173,14 +174,13 @@ CASES = [
 @pytest.mark.parametrize(
     ("signatures", "version", "fix"),
     [
-        ((), None, 'wrap it: `keras.layers.TFSMLayer(path, call_endpoint="serving_default")`'),
+        ((), None, WRAP),
         (("score",), None, 'wrap it: `keras.layers.TFSMLayer(path, call_endpoint="score")`'),
-        (("not `a` name",), None, 'wrap it: `keras.layers.TFSMLayer(path, call_endpoint="serving_default")`'),
+        (("not `a` name",), None, WRAP),
         (
             ("serve", "serving_default"),
             "2.15.0",
-            'wrap it: `keras.layers.TFSMLayer(path, call_endpoint="serving_default")`, or load it with `tf_keras` '
-            "(`pip install tf-keras`)",
+            f"{WRAP}, or load it with `tf_keras` (`pip install tf-keras`)",
         ),
     ],
 )

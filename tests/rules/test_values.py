@@ -29,8 +29,8 @@ def target(**facts):
     return environment(classes=CLASSES, keras={"loader": LoaderFacts(**facts)})
 
 
-def layer(name, **config):
-    return model(ref(f"keras.layers.{name}", config={"name": "x", **config}))
+def layer(class_name, **config):
+    return model(ref(f"keras.layers.{class_name}", config={"name": "x", **config}))
 
 
 def hdf5(name, axis, *, before=None, **config):

@@ -154,6 +154,19 @@ CASES = [
     ),
     Case(
         code="KG605",
+        name="a-vocabulary-alone",
+        model=model(
+            ref("keras.layers.TextVectorization"),
+            details={
+                "members": ["config.json", "assets/_layer_checkpoint_dependencies/text_vectorization/vocabulary.txt"]
+            },
+        ),
+        environment=target(zip_layer_groups=frozenset({"layers"})),
+        fires=True,
+        found="under `layers` only",
+    ),
+    Case(
+        code="KG605",
         name="either",
         model=archive("Dense", DENSE, _layer_checkpoint_dependencies__dense=[(4, 3), (3,)]),
         environment=target(zip_layer_groups=frozenset({"layers", "_layer_checkpoint_dependencies"})),

@@ -107,7 +107,7 @@ def add_tensorflow(history: History) -> None:
     pythons = pythons_by_release((PROJECT, "tensorflow"))
     readable = pythons_by_release((PROJECT,))
     for version in sorted(readable, key=Version):
-        if Version(version) >= FIRST and version not in history.facts:
+        if is_wanted(version, FIRST) and version not in history.facts:
             with downloaded(f"{PROJECT}=={version}", readable[version][-1]) as wheel:
                 history.add_tensorflow(
                     version,

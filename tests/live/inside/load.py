@@ -33,11 +33,21 @@ def _releases(keras):
 
     return {
         "h5py": h5py.__version__,
-        "keras": keras.__version__.replace("-tf", ""),
+        "keras": _version(keras),
         "numpy": np.__version__,
         "python": platform.python_version(),
         "tensorflow": tf.__version__,
     }
+
+
+def _version(keras):
+    # `tensorflow.keras` of 2.13 doesn't say.
+    version = getattr(keras, "__version__", None)
+    if version is None:
+        from importlib.metadata import version as installed_version
+
+        version = installed_version("keras")
+    return version.replace("-tf", "")
 
 
 def answer(keras, path, values_path=None, compile=True):

@@ -26,7 +26,7 @@ def _images(zoo, keras, layers):
         lines = [
             keras.Input((16, 16, 1)),
             layers.Conv2D(4, 5, activation="tanh"),
-            layers.AveragePooling2D(),
+            layers.AveragePooling2D(2),
             layers.Conv2D(6, 3, activation="tanh"),
             layers.Flatten(),
             layers.Dense(10, activation="tanh"),

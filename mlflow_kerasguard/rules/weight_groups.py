@@ -1,0 +1,126 @@
+"""KG605 to KG608: whether the target finds the weights where the file keeps them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from mlflow_kerasguard.environment import Environment
+from mlflow_kerasguard.findings import Level, Mismatch
+from mlflow_kerasguard.keras_api import KerasApi, Unknown
+from mlflow_kerasguard.keras_api.tables import to_snake_case
+from mlflow_kerasguard.model import ModelSpec, ObjectRef
+from mlflow_kerasguard.rules.classes import pin_saver
+from mlflow_kerasguard.rules.registry import rule
+from mlflow_kerasguard.rules.view import is_legacy_hdf5, keras_api, keras_is_missing
+from mlflow_kerasguard.rules.weights import wanted_layout
+
+_LAYERS = "layers"
+_PRIVATE = "_layer_checkpoint_dependencies"
+_LAYER_GROUPS = frozenset({_LAYERS, _PRIVATE})
+
+#: Models whose layers have a group each.
+_NETWORKS = frozenset({"Sequential", "Functional", "Model"})
+
+
+@rule(
+    "KG605",
+    Level.ERROR,
+    title="weights are in a group where the target doesn't look",
+    why="Keras 2.12 to 2.14 keeps the layers of a `.keras` file under a private name, 2.15 under `layers`, and neither "
+    "reads the other's: each layer gets no weights and no vocabulary at all. Keras 3 reads both.",
+)
+def other_group(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    if keras_is_missing(model, env) or model.format != "keras":
+        return
+    api = keras_api(model, env)
+    stored = {tuple(weight.path.split("/", 2)[:2]) for weight in model.weights} | _assets(model)
+    groups = {group for group, *_ in stored} & _LAYER_GROUPS
+    known = api.loader.zip_layer_groups
+    if not groups or not known or groups & known:
+        return
+    names = {container for _, *rest in stored for container in rest}
+    for ref in model.objects:
+        # Of several layers of a class the first has the plain name; each of them is without weights.
+        if ref.parent == 0 and ref.role == "layers" and to_snake_case(ref.class_name) in names:
+            yield Mismatch(
+                where=ref.where,
+                expected=f"`{ref.class_name}` to find its weights under `{min(groups)}`",
+                found=f"`{api.package}` {api.version} looks under `{min(known)}` only",
+                fix=pin_saver(model, env),
+            )
+
+
+def _assets(model: ModelSpec) -> set[tuple[str, ...]]:
+    """Group and layer of each asset, such as a vocabulary: ``assets/layers/text_vectorization/…``."""
+    members = model.details.get("members")
+    paths = (str(member).split("/", 3) for member in (members if isinstance(members, list) else ()))
+    return {tuple(path[1:3]) for path in paths if path[0] == "assets"}
+
+
+@rule(
+    "KG607",
+    Level.ERROR,
+    title="weights are under another name than the target looks for",
+    why="A `.keras` file names the weights of several layers of a class by counting them. Keras 2.13 and 2.14 count "
+    "layers with weights twice (`dense`, `dense_2`), so that later releases find those of the first one only.",
+)
+def counted_otherwise(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    if keras_is_missing(model, env) or model.format != "keras" or not model.weights:
+        return
+    api = keras_api(model, env)
+    stored = {weight.path.split("/vars/", 1)[0] for weight in model.weights}
+    private = any(path.startswith(_PRIVATE) for path in stored)
+    known = api.loader.zip_layer_groups
+    if _LAYERS not in known or (private and _PRIVATE not in known):
+        return  # KG605 says what is to be said of another group.
+    for ref, path in _paths(model, api, _PRIVATE if private else _LAYERS):
+        if not any(other == path or other.startswith(f"{path}/") for other in stored):
+            yield Mismatch(
+                where=ref.where,
+                expected=f"the weights of `{ref.class_name}` `{str(ref.config.get('name'))[:60]}` under `{path[:200]}`",
+                found="the file has none there",
+                fix=pin_saver(model, env),
+            )
+
+
+@rule(
+    "KG608",
+    Level.ERROR,
+    title="weights are of a type that HDF5 doesn't know",
+    why="HDF5 has no `bfloat16`. Keras 2 writes such weights as bytes without a type, and nothing turns them into "
+    "numbers again.",
+)
+def untyped_weights(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    if keras_is_missing(model, env) or not is_legacy_hdf5(model):
+        return
+    for weight in model.weights:
+        if weight.dtype.startswith("void"):
+            yield Mismatch(
+                where=weight.path,
+                expected="numbers",
+                found=f"{weight.dtype.removeprefix('void')} bits without a type",
+                fix="save the model again as `.keras` with Keras 3, or with `float32` weights",
+            )
+
+
+def _paths(model: ModelSpec, api: KerasApi, group: str) -> Iterator[tuple[ObjectRef, str]]:
+    """Each layer that has variables for sure, and the group that the loader looks for."""
+    inside: dict[int | None, list[int]] = {}
+    for index, ref in enumerate(model.objects):
+        if ref.role == "layers":
+            inside.setdefault(ref.parent, []).append(index)
+    pending = [(0, group)]
+    while pending:
+        parent, prefix = pending.pop()
+        counts: Counter[str] = Counter()
+        for index in inside.get(parent, ()):
+            ref = model.objects[index]
+            name = to_snake_case(ref.class_name)
+            path = f"{prefix}/{name}_{counts[name]}" if counts[name] else f"{prefix}/{name}"
+            counts[name] += 1
+            wanted = wanted_layout(ref, model, api)
+            if ref.class_name in _NETWORKS:
+                pending.append((index, f"{path}/{group}"))
+            elif wanted is not None and any(wanted.values()):
+                yield ref, path
