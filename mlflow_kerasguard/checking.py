@@ -78,7 +78,8 @@ def _nearest(*, compile: bool) -> Callable[[ModelSpec, Environment], str | None]
         # Only where something is wrong: most checks don't need the history.
         from mlflow_kerasguard.releases import find_nearest
 
-        return find_nearest(model, environment, compile=compile)
+        nearest = find_nearest(model, environment, compile=compile)
+        return nearest or "no known release of Keras loads it: build the model from its code, and copy the weights"
 
     return find
 

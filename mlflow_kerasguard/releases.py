@@ -22,6 +22,7 @@ from mlflow_kerasguard.rules.view import keras_package
 #: The packages that bring a Keras; a model is judged against the first unless it is the second's.
 PACKAGES = ("keras", "tf_keras")
 
+_ENVIRONMENT = "KG4"
 _TENSORFLOW_FOR_KERAS_3 = Version("2.16")
 _KERAS_3 = Version("3.0.0")
 
@@ -142,7 +143,9 @@ def _reason(report: Report) -> tuple[object, ...]:
 
 
 def _first(report: Report) -> Finding | None:
-    return next((finding for finding in report.errors if finding.rule.prevents_loading), None)
+    fatal = [finding for finding in report.errors if finding.rule.prevents_loading]
+    # A format or a Python that doesn't fit comes before all else: the loader gets no further.
+    return min(fatal, key=lambda finding: finding.rule.family != _ENVIRONMENT, default=None)
 
 
 def _range(package: str, versions: tuple[str, ...], report: Report) -> ReleaseRange:

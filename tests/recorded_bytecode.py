@@ -12,3 +12,6 @@ SOURCES: dict[str, str] = _RECORDED["sources"]
 
 #: By Python and by the name in ``SOURCES``: marshalled and in base 64, as Keras stores it.
 BYTECODE: dict[str, dict[str, str]] = _RECORDED["bytecode"]
+
+#: Of 3.12, and it could be 3.11's as well: a number means one thing in a loop there, and another here.
+AMBIGUOUS: str = _RECORDED["ambiguous"]["bytecode"]

@@ -15,7 +15,7 @@ from mlflow_kerasguard.formats.marshalled import LAYOUTS, Code, NotMarshalled, r
 from mlflow_kerasguard.formats.opcodes import PYTHONS, instructions
 
 #: Lambdas are small; one as large as this holds data, and reading it would take long.
-_LARGEST = 1 << 20
+_LARGEST = 1 << 18
 
 #: First Python of each way to record lines before 3.11, and to count jumps.
 _LINE_TABLE = "3.10"
@@ -24,6 +24,8 @@ _LINE_TABLE = "3.10"
 _COMPARISONS = 6
 
 _LEAVES_TRY = frozenset({"CALL_FINALLY", "POP_FINALLY", "WITH_CLEANUP_FINISH"})
+_JUMPS_BACK = frozenset({"POP_JUMP_BACKWARD_IF_NONE", "POP_JUMP_BACKWARD_IF_NOT_NONE"})
+_IN_LOOPS = frozenset({"FOR_ITER", "POP_JUMP_FORWARD_IF_NONE", "POP_JUMP_FORWARD_IF_NOT_NONE"})
 
 #: One instruction: its name, and its argument in a form that means the same in each Python.
 _Instruction = tuple[str, int]
@@ -126,10 +128,10 @@ def _programs(codes: tuple[Code, ...], python: str) -> tuple[_Program, ...] | No
 
 def _is_whole(names: frozenset[str], python: str) -> bool:
     """Whether the instructions that others can't be without are there."""
-    # Since 3.11 each code begins or resumes by an instruction of its own, whose number tells much. Before
-    # 3.9, what leaves a `try` or `with` had numbers that are others' since.
+    # Since 3.11 each code begins or resumes by an instruction of its own, whose number tells much. Numbers
+    # of 3.11 for jumps out of loops, and of 3.8 for leaving a `try` or `with`, are other instructions later.
     if PYTHONS.index(python) > PYTHONS.index(_LINE_TABLE):
-        return "RESUME" in names
+        return "RESUME" in names and (_JUMPS_BACK.isdisjoint(names) or not _IN_LOOPS.isdisjoint(names))
     return _LEAVES_TRY.isdisjoint(names) or "END_FINALLY" in names
 
 

@@ -92,12 +92,12 @@ def _undecided_blocks(items: Sequence[Undecided]) -> Iterator[list[str]]:
     alike: dict[tuple[str, ...], list[Rule]] = {}
     for rule, lacking in reasons.items():
         alike.setdefault(tuple(lacking), []).append(rule)
-    for lacking, rules in alike.items():
+    for unknown, rules in alike.items():
         codes = ", ".join(rule.code for rule in rules)
         title = f"{rules[0].title}?" if len(rules) == 1 else f"{len(rules)} rules can't tell"
         yield [
             *_wrap(title, first=f"undecided {codes}: ", indent="  "),
-            *(line for reason in lacking for line in _wrap(reason, first="  - ")),
+            *(line for reason in unknown for line in _wrap(reason, first="  - ")),
         ]
 
 

@@ -36,7 +36,7 @@ def missing_class(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unk
                 where=ref.where,
                 expected=f"class `{ref.path}`",
                 found=f"`{api.package}` {api.version} has no such class",
-                fix=pin_saver(model, env),
+                fix=ANOTHER_RELEASE,
             )
 
 
@@ -57,7 +57,7 @@ def missing_function(model: ModelSpec, env: Environment) -> Iterator[Mismatch | 
                 where=ref.where,
                 expected=f"function `{ref.class_name}`",
                 found=f"`{api.package}` {api.version} has none of that name",
-                fix=pin_saver(model, env),
+                fix=ANOTHER_RELEASE,
             )
 
 
@@ -79,7 +79,7 @@ def not_rebuildable(model: ModelSpec, env: Environment) -> Iterator[Mismatch | U
                 where=ref.where,
                 expected=f"`{ref.path}` to be made from its configuration",
                 found=f"`{ref.class_name}` of `{api.package}` {api.version} has no `from_config`",
-                fix=pin_saver(model, env),
+                fix=ANOTHER_RELEASE,
             )
 
 
@@ -130,8 +130,3 @@ def operation_taken_for_layer(model: ModelSpec, env: Environment) -> Iterator[Mi
                 found=f"the HDF5 loader of `{api.package}` {api.version} builds `keras.layers.{ref.class_name}`",
                 fix="save the model again as `.keras`, in the environment that has it in memory",
             )
-
-
-def pin_saver(model: ModelSpec, env: Environment) -> str:
-    """The fix of whatever another release of Keras takes."""
-    return ANOTHER_RELEASE

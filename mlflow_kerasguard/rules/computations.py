@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from mlflow_kerasguard.environment import Environment
-from mlflow_kerasguard.findings import Level, Mismatch
+from mlflow_kerasguard.findings import ANOTHER_RELEASE, Level, Mismatch
 from mlflow_kerasguard.keras_api import Unknown
 from mlflow_kerasguard.model import Kind, ModelSpec, ObjectRef
-from mlflow_kerasguard.rules.classes import pin_saver
 from mlflow_kerasguard.rules.registry import rule
 from mlflow_kerasguard.rules.savers import saving_api, ways_of
 from mlflow_kerasguard.rules.shapes import Tensor, input_of
@@ -145,7 +144,7 @@ def other_computation(model: ModelSpec, env: Environment) -> Iterator[Mismatch |
                 where=ref.where,
                 expected=f"`{ref.class_name}` that {computation.ways[before]}, as in `{saver.package}` {saver.version}",
                 found=f"that of `{here.package}` {here.version} {computation.ways[after]}",
-                fix=pin_saver(model, env),
+                fix=ANOTHER_RELEASE,
             )
 
 
@@ -169,5 +168,5 @@ def unknown_interpolation(model: ModelSpec, env: Environment) -> Iterator[Mismat
                 where=ref.where,
                 expected=f"the interpolation `{method}`",
                 found=f"`{here.package}` {here.version} has {', '.join(f'`{name}`' for name in sorted(known))}",
-                fix=pin_saver(model, env),
+                fix=ANOTHER_RELEASE,
             )

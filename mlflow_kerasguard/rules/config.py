@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mlflow_kerasguard.environment import Environment
-from mlflow_kerasguard.findings import Level, Mismatch
+from mlflow_kerasguard.findings import ANOTHER_RELEASE, Level, Mismatch
 from mlflow_kerasguard.keras_api import ClassApi, Unknown
 from mlflow_kerasguard.model import Kind, ModelSpec, ObjectRef
-from mlflow_kerasguard.rules.classes import pin_saver
 from mlflow_kerasguard.rules.registry import rule
 from mlflow_kerasguard.rules.view import (
     find_class,
@@ -50,7 +49,7 @@ def unaccepted_key(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Un
                     where=ref.where,
                     expected=f"`{ref.class_name}` to take `{key}={_short(ref.config[key])}`",
                     found=f"`{_own_name(found)}` of `{api.package}` {api.version} doesn't know `{key}`",
-                    fix=pin_saver(model, env),
+                    fix=ANOTHER_RELEASE,
                 )
 
 
@@ -75,7 +74,7 @@ def missing_argument(model: ModelSpec, env: Environment) -> Iterator[Mismatch | 
                 where=ref.where,
                 expected=f"`{ref.class_name}` without `{key}`",
                 found=f"`{_own_name(found)}` of `{api.package}` {api.version} can't be built without `{key}`",
-                fix=pin_saver(model, env),
+                fix=ANOTHER_RELEASE,
             )
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from mlflow_kerasguard.environment import Environment
-from mlflow_kerasguard.findings import Level, Mismatch
+from mlflow_kerasguard.findings import ANOTHER_RELEASE, Level, Mismatch
 from mlflow_kerasguard.formats.graph import Call, Graph
 from mlflow_kerasguard.keras_api import KerasApi, Unknown
 from mlflow_kerasguard.model import Json, ModelSpec
-from mlflow_kerasguard.rules.classes import pin_saver
 from mlflow_kerasguard.rules.graphs import Placed, placed_graphs
 from mlflow_kerasguard.rules.rebuild import Wanted, rebuild
 from mlflow_kerasguard.rules.registry import rule
@@ -32,7 +31,7 @@ def unreadable_endpoints(model: ModelSpec, env: Environment) -> Iterator[Mismatc
                     where=f"{placed.ref.where}.{key}",
                     expected="a single endpoint or a nested structure of them to be read",
                     found=f"`{api.package}` {api.version} reads a flat list or dict of `[layer, node, tensor]` only",
-                    fix=pin_saver(model, env),
+                    fix=ANOTHER_RELEASE,
                 )
 
 
@@ -52,7 +51,7 @@ def unreadable_call(model: ModelSpec, env: Environment) -> Iterator[Mismatch | U
                     where=placed.where(layer.name),
                     expected=f"the call of `{layer.class_name}` to be read",
                     found=f"`{api.package}` {api.version} {reason}",
-                    fix=pin_saver(model, env),
+                    fix=ANOTHER_RELEASE,
                 )
 
 
@@ -88,14 +87,14 @@ def stuck_call(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknow
                 placed,
                 wanted,
                 found=f"`{api.package}` {api.version} makes no such call, and {ending}",
-                fix=_fix(model, env, api),
+                fix=_fix(model, api),
             )
         for wanted in rebuilt.lost:
             yield _mismatch(
                 placed,
                 wanted,
                 found=f"`{api.package}` {api.version} makes no such call, and fails",
-                fix=_fix(model, env, api),
+                fix=_fix(model, api),
             )
 
 
@@ -127,7 +126,7 @@ def late_call(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown
                 placed,
                 wanted,
                 found=f"`{api.package}` {api.version} stops at a call whose input isn't made yet",
-                fix=pin_saver(model, env),
+                fix=ANOTHER_RELEASE,
             )
 
 
@@ -143,11 +142,11 @@ def _mismatch(placed: Placed, wanted: Wanted, *, found: str, fix: str | None) ->
     )
 
 
-def _fix(model: ModelSpec, env: Environment, api: KerasApi) -> str | None:
+def _fix(model: ModelSpec, api: KerasApi) -> str | None:
     """The release that saved the file; where it can't read the file either, only the code helps."""
     if model.keras_version == api.version:
         return "build the model from its code, and copy the weights layer by layer"
-    return pin_saver(model, env)
+    return ANOTHER_RELEASE
 
 
 def _is_flat(endpoints: Json) -> bool:

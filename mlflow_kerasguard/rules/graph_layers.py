@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from mlflow_kerasguard.environment import Environment
-from mlflow_kerasguard.findings import Level, Mismatch
+from mlflow_kerasguard.findings import ANOTHER_RELEASE, Level, Mismatch
 from mlflow_kerasguard.formats.graph import Call, is_object, returns_list
 from mlflow_kerasguard.keras_api import Unknown
 from mlflow_kerasguard.model import Json, Kind, ModelSpec, ObjectRef
-from mlflow_kerasguard.rules.classes import pin_saver
 from mlflow_kerasguard.rules.graphs import placed_graphs
 from mlflow_kerasguard.rules.registry import rule
 from mlflow_kerasguard.rules.view import find_class, is_legacy_hdf5, keras_api, keras_is_missing, own_objects
@@ -38,7 +37,7 @@ def unknown_value(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unk
                         where=placed.where(layer.name),
                         expected=f"an argument of `{layer.class_name}` to be read as `{kind}`",
                         found=f"`{api.package}` {api.version} knows no value of that name",
-                        fix=pin_saver(model, env),
+                        fix=ANOTHER_RELEASE,
                     )
 
 
@@ -60,7 +59,7 @@ def hidden_scores(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unk
                     where=placed.where(layer.name),
                     expected=f"`{layer.class_name}` to return its scores as well",
                     found=f"`{layer.class_name}` of `{api.package}` {api.version} returns one tensor in a graph",
-                    fix=pin_saver(model, env),
+                    fix=ANOTHER_RELEASE,
                 )
 
 
@@ -82,7 +81,7 @@ def list_of_slices(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Un
                     where=placed.where(layer.name),
                     expected="`GetItem` to take a list of slices",
                     found=f"`GetItem` of `{api.package}` {api.version} takes a number or a tuple only",
-                    fix=pin_saver(model, env),
+                    fix=ANOTHER_RELEASE,
                 )
 
 
@@ -104,7 +103,7 @@ def handed_back_input(model: ModelSpec, env: Environment) -> Iterator[Mismatch |
                 where=ref.where,
                 expected=f"`{ref.class_name}` to make a tensor of its own",
                 found=f"`{ref.class_name}` of `{api.package}` {api.version} returns its input as its output",
-                fix=pin_saver(model, env),
+                fix=ANOTHER_RELEASE,
             )
 
 
@@ -125,7 +124,7 @@ def uncallable_class(model: ModelSpec, env: Environment) -> Iterator[Mismatch | 
                 where=ref.where,
                 expected=f"`{ref.class_name}` to hand on its input",
                 found=f"`{ref.class_name}` of `{api.package}` {api.version} has no `call`",
-                fix=pin_saver(model, env),
+                fix=ANOTHER_RELEASE,
             )
 
 
@@ -150,7 +149,7 @@ def listed_output(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unk
                     expected=f"one tensor from `{layer['class_name']}` `{layer['config'].get('name')}`",
                     found=f"`{api.package}` {api.version} makes it return a list of one tensor, which "
                     f"`{taker}` doesn't take",
-                    fix=pin_saver(model, env),
+                    fix=ANOTHER_RELEASE,
                 )
 
 
@@ -186,7 +185,7 @@ def unaccepted_argument(model: ModelSpec, env: Environment) -> Iterator[Mismatch
                     where=placed.where(name),
                     expected=f"`{layer.class_name}` to take {argument}",
                     found=f"`{layer.class_name}` of `{api.package}` {api.version} takes {_listed(found.call)}",
-                    fix=pin_saver(model, env),
+                    fix=ANOTHER_RELEASE,
                 )
 
 

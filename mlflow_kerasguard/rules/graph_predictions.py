@@ -6,11 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from mlflow_kerasguard.environment import Environment
-from mlflow_kerasguard.findings import Level, Mismatch
+from mlflow_kerasguard.findings import ANOTHER_RELEASE, Level, Mismatch
 from mlflow_kerasguard.formats.graph import Graph
 from mlflow_kerasguard.keras_api import Unknown
 from mlflow_kerasguard.model import ModelSpec
-from mlflow_kerasguard.rules.classes import pin_saver
 from mlflow_kerasguard.rules.graphs import placed_graphs
 from mlflow_kerasguard.rules.rebuild import rebuild
 from mlflow_kerasguard.rules.registry import rule
@@ -92,5 +91,5 @@ def mistaken_call(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unk
                 where=placed.where(wanted.layer),
                 expected=f"the result of call {number} of {placed.name(wanted.endpoint.layer)}",
                 found=f"`{api.package}` {api.version} takes the result of another call of it",
-                fix=pin_saver(model, env),
+                fix=ANOTHER_RELEASE,
             )

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mlflow_kerasguard.environment import Environment
-from mlflow_kerasguard.findings import Level, Mismatch
+from mlflow_kerasguard.findings import ANOTHER_RELEASE, Level, Mismatch
 from mlflow_kerasguard.keras_api import Unknown
 from mlflow_kerasguard.model import ModelSpec
-from mlflow_kerasguard.rules.classes import pin_saver
 from mlflow_kerasguard.rules.graphs import Placed, placed_graphs
 from mlflow_kerasguard.rules.masks import ATTENTION, Mask, Masks, find_masks, has_masks
 from mlflow_kerasguard.rules.registry import rule
@@ -35,7 +34,7 @@ def other_masks(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unkno
                     where=where,
                     expected=f"the masks of `{saver.package}` {saver.version}",
                     found=f"with `{here.package}` {here.version}, {change}",
-                    fix=pin_saver(model, env),
+                    fix=ANOTHER_RELEASE,
                 )
 
 

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from math import prod
 
 from mlflow_kerasguard.environment import Environment
-from mlflow_kerasguard.findings import Level, Mismatch
+from mlflow_kerasguard.findings import ANOTHER_RELEASE, Level, Mismatch
 from mlflow_kerasguard.keras_api import KerasApi, Unknown
 from mlflow_kerasguard.model import Json, Kind, ModelSpec, ObjectRef
-from mlflow_kerasguard.rules.classes import pin_saver
 from mlflow_kerasguard.rules.ranks import input_ranks
 from mlflow_kerasguard.rules.registry import rule
 from mlflow_kerasguard.rules.view import find_class, keras_api, keras_is_missing, own_objects
@@ -41,7 +40,7 @@ def refused_dtype(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unk
                 where=ref.where,
                 expected=f"`{ref.class_name}` to take `dtype={_dtype_text(ref.config['dtype'])}`",
                 found=f"`{ref.class_name}` of `{api.package}` {api.version} takes {allowed} only",
-                fix=pin_saver(model, env),
+                fix=ANOTHER_RELEASE,
             )
 
 
@@ -62,7 +61,7 @@ def missing_shapes(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Un
                 where=ref.where,
                 expected=f"`{ref.class_name}` to be rebuilt without `{missing[0]}`",
                 found=f"`{ref.class_name}` of `{api.package}` {api.version} can't be rebuilt without `{missing[0]}`",
-                fix=pin_saver(model, env),
+                fix=ANOTHER_RELEASE,
             )
 
 
@@ -113,7 +112,7 @@ def unlike_shapes(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unk
                 where=ref.where,
                 expected="`Normalization` to take `mean` and `variance` of different shapes",
                 found=f"`Normalization` of `{api.package}` {api.version} wants both in the same shape",
-                fix=pin_saver(model, env),
+                fix=ANOTHER_RELEASE,
             )
 
 
@@ -131,7 +130,7 @@ def single_mean(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unkno
                 where=ref.where,
                 expected="`Normalization` to take one `mean` for all features",
                 found=f"`Normalization` of `{api.package}` {api.version} takes one for each feature only",
-                fix=pin_saver(model, env),
+                fix=ANOTHER_RELEASE,
             )
 
 
@@ -164,7 +163,7 @@ def list_of_one_axis(model: ModelSpec, env: Environment) -> Iterator[Mismatch | 
                 where=ref.where,
                 expected=f"`BatchNormalization` to take `axis={str(axis)[:40]}`",
                 found=f"`BatchNormalization` of `{api.package}` {api.version} wants a number",
-                fix=pin_saver(model, env),
+                fix=ANOTHER_RELEASE,
             )
 
 
@@ -183,7 +182,7 @@ def unknown_mode(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unkn
                 where=ref.where,
                 expected=f"`{ref.class_name}` to take `output_mode={mode!r}`",
                 found=f"`{ref.class_name}` of `{api.package}` {api.version} doesn't know this mode",
-                fix=pin_saver(model, env),
+                fix=ANOTHER_RELEASE,
             )
 
 
@@ -201,7 +200,7 @@ def unbuilt_layers(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Un
                 where=ref.where,
                 expected="`Pipeline` to build its layers again",
                 found=f"`Pipeline` of `{api.package}` {api.version} keeps their configurations, which can't be called",
-                fix=pin_saver(model, env),
+                fix=ANOTHER_RELEASE,
             )
 
 
@@ -223,7 +222,7 @@ def name_with_slash(model: ModelSpec, env: Environment) -> Iterator[Mismatch | U
                 where=ref.where,
                 expected=f"`{ref.class_name}` to take `name={name[:60]!r}`",
                 found=f"`{ref.class_name}` of `{api.package}` {api.version} takes no name with a `/`",
-                fix=pin_saver(model, env),
+                fix=ANOTHER_RELEASE,
             )
 
 

@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 from mlflow_kerasguard.environment import Environment
-from mlflow_kerasguard.findings import Level, Mismatch
+from mlflow_kerasguard.findings import ANOTHER_RELEASE, Level, Mismatch
 from mlflow_kerasguard.keras_api import KerasApi, Unknown
 from mlflow_kerasguard.keras_api.tables import to_snake_case
 from mlflow_kerasguard.model import ModelSpec, ObjectRef
-from mlflow_kerasguard.rules.classes import pin_saver
 from mlflow_kerasguard.rules.registry import rule
 from mlflow_kerasguard.rules.view import is_legacy_hdf5, keras_api, keras_is_missing
 from mlflow_kerasguard.rules.weights import wanted_layout
@@ -47,7 +46,7 @@ def other_group(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unkno
                 where=ref.where,
                 expected=f"`{ref.class_name}` to find its weights under `{min(groups)}`",
                 found=f"`{api.package}` {api.version} looks under `{min(known)}` only",
-                fix=pin_saver(model, env),
+                fix=ANOTHER_RELEASE,
             )
 
 
@@ -80,7 +79,7 @@ def counted_otherwise(model: ModelSpec, env: Environment) -> Iterator[Mismatch |
                 where=ref.where,
                 expected=f"the weights of `{ref.class_name}` `{str(ref.config.get('name'))[:60]}` under `{path[:200]}`",
                 found="the file has none there",
-                fix=pin_saver(model, env),
+                fix=ANOTHER_RELEASE,
             )
 
 

@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 
 from mlflow_kerasguard.environment import Environment
-from mlflow_kerasguard.findings import Level, Mismatch
+from mlflow_kerasguard.findings import ANOTHER_RELEASE, Level, Mismatch
 from mlflow_kerasguard.keras_api import KerasApi, Unknown
 from mlflow_kerasguard.keras_api.tables import to_snake_case
 from mlflow_kerasguard.layouts import Layout, Shape, layout
 from mlflow_kerasguard.model import Kind, ModelSpec, ObjectRef
-from mlflow_kerasguard.rules.classes import pin_saver
 from mlflow_kerasguard.rules.registry import rule
 from mlflow_kerasguard.rules.view import find_class, is_legacy_hdf5, keras_api, keras_is_missing, own_objects
 
@@ -40,7 +39,7 @@ def wrong_count(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unkno
                 where=ref.where,
                 expected=f"`{ref.class_name}` to take the {received} weights in the file",
                 found=f"`{ref.class_name}` of `{api.package}` {api.version} has {expected}",
-                fix=pin_saver(model, env),
+                fix=ANOTHER_RELEASE,
             )
 
 
@@ -83,7 +82,7 @@ def kept_layer(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknow
                 where=ref.where,
                 expected=f"`{ref.class_name}` to have the weights of two layers, forward and backward",
                 found=f"`{ref.class_name}` of `{api.package}` {api.version} has those of `{_wrapped(ref)}` three times",
-                fix=pin_saver(model, env),
+                fix=ANOTHER_RELEASE,
             )
 
 
@@ -106,7 +105,7 @@ def unused_state(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unkn
                 where=ref.where,
                 expected="`Normalization` to use the mean and variance in the file",
                 found=f"the HDF5 loader of `{api.package}` {api.version} loads them without telling the layer",
-                fix=pin_saver(model, env),
+                fix=ANOTHER_RELEASE,
             )
 
 
@@ -129,7 +128,7 @@ def weighted_vocabulary(model: ModelSpec, env: Environment) -> Iterator[Mismatch
                 where=ref.where,
                 expected=f"`{ref.class_name}` to read the vocabulary that it learned for `tf_idf`",
                 found=f"`{ref.class_name}` of `{api.package}` {api.version} stops at the missing `idf_weights`",
-                fix=pin_saver(model, env),
+                fix=ANOTHER_RELEASE,
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,7 @@ def test_spans_of_a_module_follow_each_other(rows):
     spans = rows.execute(
         "SELECT package, name, first, last, facts FROM modules ORDER BY package, name, first"
     ).fetchall()
-    for before, after in zip(spans, spans[1:], strict=False):
+    for before, after in pairwise(spans):
         if before[:2] == after[:2]:
             assert before[3] < after[2], before
             assert before[4] != after[4] or before[3] + 1 < after[2], "two runs that should be one"

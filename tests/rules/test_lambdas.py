@@ -7,7 +7,7 @@ import base64
 from mlflow_kerasguard.keras_api import LoaderFacts
 from mlflow_kerasguard.model import Kind, ObjectRef, Origin
 from tests.builders import Case, environment, model, ref
-from tests.recorded_bytecode import BYTECODE
+from tests.recorded_bytecode import AMBIGUOUS, BYTECODE
 
 TRUSTED = frozenset({"keras.layers.Lambda"})
 
@@ -62,6 +62,7 @@ CASES = [
     Case(code="KG406", name="python-too-new", model=of("3.13"), environment=on("3.99.1"), fires=False, unknown="3.99"),
     Case(code="KG406", name="not-there", model=with_code(None), fires=False, unknown="can't be told"),
     Case(code="KG406", name="not-bytecode", model=with_code("AAAA"), fires=False, unknown="can't be told"),
+    Case(code="KG406", name="of-several", model=with_code(AMBIGUOUS), fires=False, unknown="read as several"),
     Case(code="KG406", name="of-none-that-is-known", model=with_code(LATER), fires=True, found="Python 3.11"),
     Case(
         code="KG406",
