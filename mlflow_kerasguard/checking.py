@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlflow_kerasguard.engine import check_model
-from mlflow_kerasguard.environment.installed import installed
 from mlflow_kerasguard.errors import UsageError
 from mlflow_kerasguard.formats import read_model
 
@@ -105,6 +104,8 @@ def check_releases(model: str | Path, *, compile: bool = True) -> tuple[ModelSpe
 
 def _environment(against: str | Path | Environment | None, *, fetch: bool) -> Environment:
     if against is None:
+        from mlflow_kerasguard.environment.installed import installed
+
         return installed()
     if isinstance(against, str | Path):
         # What a check of this interpreter doesn't need: a quick answer shouldn't wait for it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,6 +25,11 @@ class Distribution:
     version: str
     requires: tuple[str, ...] = ()
     requires_python: str | None = None
+
+
+def normalized(name: str) -> str:
+    """A distribution's name as PyPA's specification of names normalizes it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _no_api(package: str) -> KerasApi:

@@ -8,7 +8,7 @@ from functools import cache, cached_property
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-from mlflow_kerasguard.environment import Distribution
+from mlflow_kerasguard.environment import Distribution, normalized
 from mlflow_kerasguard.keras_api import KerasApi, Unknown
 from mlflow_kerasguard.keras_api.source import SourceKerasApi
 from mlflow_kerasguard.keras_api.source_modules import Directory
@@ -55,11 +55,6 @@ def _listing(directory: str) -> list[str]:
         return [entry.name for entry in Path(directory).iterdir()]
     except OSError:
         return []  # The standard library's zip, say.
-
-
-def normalized(name: str) -> str:
-    """A distribution's name as PyPA's specification of names normalizes it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _distribution(directory: Path) -> Distribution:

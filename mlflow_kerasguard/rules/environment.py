@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
+from typing import TYPE_CHECKING
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from mlflow_kerasguard.environment import Distribution, Environment
+from mlflow_kerasguard.environment import Distribution, Environment, normalized
 from mlflow_kerasguard.findings import Level, Mismatch
 from mlflow_kerasguard.keras_api import Unknown
 from mlflow_kerasguard.model import ModelSpec
 from mlflow_kerasguard.rules.registry import rule
 from mlflow_kerasguard.rules.view import keras_api, keras_is_missing, keras_package, major
 from mlflow_kerasguard.saved_graph import find_graph
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 #: Backend → the distributions that bring it; the first is the one to recommend.
 BACKENDS = {
@@ -33,6 +35,9 @@ BACKENDS = {
     "openvino": ("openvino",),
     "numpy": ("numpy",),
 }
+
+#: The name that a requirement begins with.
+_NAME = re.compile(r"[A-Za-z0-9._-]*")
 
 #: The first release that reads the zip format (`.keras`).
 FIRST_WITH_ZIP_FORMAT = Version("2.12")
@@ -147,7 +152,7 @@ def unsuitable_python(model: ModelSpec, env: Environment) -> Iterator[Mismatch |
         return  # It isn't named, so it isn't judged: the question is about Keras.
     for distribution in in_play(model, env):
         wanted = distribution.requires_python
-        if wanted and not _runs_on(env.python, SpecifierSet(wanted)):
+        if wanted and not _runs_on(env.python, wanted):
             yield Mismatch(
                 where="environment",
                 expected=f"Python {wanted} for `{distribution.name}` {distribution.version}",
@@ -167,14 +172,14 @@ def violated_requirement(model: ModelSpec, env: Environment) -> Iterator[Mismatc
     markers = {"python_version": ".".join((env.python or "").split(".")[:2]), "python_full_version": env.python or ""}
     for distribution in in_play(model, env):
         for line in distribution.requires:
+            name = normalized(_NAME.match(line)[0])  # type: ignore[index]  # it matches the empty text as well
+            installed = env.distributions.get(name)
+            if installed is None and (name in env.unsettled or not env.complete):
+                continue
             requirement = _requirement(line)
             if requirement is None or (
                 requirement.marker and not requirement.marker.evaluate({"extra": "", **markers})
             ):
-                continue
-            name = canonicalize_name(requirement.name)
-            installed = env.distributions.get(name)
-            if installed is None and (name in env.unsettled or not env.complete):
                 continue
             if installed is None or not requirement.specifier.contains(installed.version, prereleases=True):
                 yield Mismatch(
@@ -217,10 +222,12 @@ def _only_tensorflow(model: ModelSpec, env: Environment) -> bool:
     return keras_package(model, env) == "tf_keras" or (keras is not None and major(keras.version) < 3)  # noqa: PLR2004
 
 
-def _runs_on(python: str, wanted: SpecifierSet) -> bool:
+def _runs_on(python: str, wanted: str) -> bool:
     """Whether a Python will do; of a minor release alone, whether some patch release of it will."""
+    from packaging.specifiers import SpecifierSet
+
     versions = (python, f"{python}.99") if python.count(".") == 1 else (python,)
-    return any(wanted.contains(version, prereleases=True) for version in versions)
+    return any(SpecifierSet(wanted).contains(version, prereleases=True) for version in versions)
 
 
 def backend_used(model: ModelSpec, env: Environment) -> str:
@@ -240,6 +247,9 @@ def in_play(model: ModelSpec, env: Environment) -> Iterator[Distribution]:
 
 @cache
 def _requirement(line: str) -> Requirement | None:
+    # Takes longer to import than the rest of the rules, and is for a warning.
+    from packaging.requirements import InvalidRequirement, Requirement
+
     try:
         return Requirement(line)
     except InvalidRequirement:

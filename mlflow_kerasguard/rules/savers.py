@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from mlflow_kerasguard.environment import Environment
 from mlflow_kerasguard.keras_api import KerasApi, Unknown
-from mlflow_kerasguard.keras_api.history import find_release
 from mlflow_kerasguard.model import ModelSpec
 from mlflow_kerasguard.rules.view import LAST_KERAS_2, keras_api
 
@@ -20,6 +19,9 @@ def saving_api(model: ModelSpec, env: Environment) -> KerasApi:
     here = keras_api(model, env)
     if (here.package, here.version) == (_package(model), model.keras_version):
         return here
+    # Most models have no layer of which it matters.
+    from mlflow_kerasguard.keras_api.history import find_release
+
     return find_release(_package(model), model.keras_version).api
 
 

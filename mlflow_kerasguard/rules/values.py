@@ -18,6 +18,7 @@ from mlflow_kerasguard.rules.view import find_class, keras_api, keras_is_missing
 _OPERATION = ".ops.operation.Operation"
 
 _LATER_MODES = ("multi_hot", "one_hot", "tf_idf")
+_LOOKUPS = ("StringLookup", "IntegerLookup")
 _WITH_MODES = frozenset({"CategoryEncoding", "StringLookup", "IntegerLookup", "TextVectorization", "Discretization"})
 
 _ATTENTION_SHAPES = ("query_shape", "key_shape", "value_shape")
@@ -33,7 +34,7 @@ _INTEGERS = ("int32", "int64")
     "and in what they let pass.",
 )
 def refused_dtype(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
-    for ref, api in _built(model, env):
+    for ref, api in _built(model, env, "Hashing", *_LOOKUPS):
         allowed = _allowed_dtypes(ref, api)
         if allowed:
             yield Mismatch(
@@ -52,7 +53,7 @@ def refused_dtype(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unk
     "didn't write them, and the load stops with a `KeyError`.",
 )
 def missing_shapes(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
-    for ref, api in _built(model, env):
+    for ref, api in _built(model, env, "MultiHeadAttention"):
         if ref.class_name != "MultiHeadAttention" or not api.loader.attention_reads_shapes:
             continue
         missing = [key for key in _ATTENTION_SHAPES if key not in ref.config]
@@ -103,7 +104,7 @@ def lost_axis(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown
     "same shape and refuses the configuration otherwise.",
 )
 def unlike_shapes(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
-    for ref, api in _built(model, env):
+    for ref, api in _built(model, env, "Normalization"):
         mean, variance = ref.config.get("mean"), ref.config.get("variance")
         if ref.class_name != "Normalization" or mean is None or variance is None:
             continue
@@ -124,7 +125,7 @@ def unlike_shapes(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unk
     "them for each feature only, and the layer can't be built.",
 )
 def single_mean(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
-    for ref, api in _built(model, env):
+    for ref, api in _built(model, env, "Normalization"):
         if ref.class_name == "Normalization" and api.loader.normalization_reshapes and _is_spread(ref):
             yield Mismatch(
                 where=ref.where,
@@ -153,7 +154,7 @@ def _is_spread(ref: ObjectRef) -> bool:
     "HDF5 loader translates it for the layers of a model; in a `.keras` file and inside of wrappers nothing does.",
 )
 def list_of_one_axis(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
-    for ref, api in _built(model, env):
+    for ref, api in _built(model, env, "BatchNormalization"):
         translated = ref.role == "layers" and not ref.has_module and api.loader.hdf5_drops_axis
         axis = ref.config.get("axis")
         if ref.class_name != "BatchNormalization" or not isinstance(axis, list) or translated:
@@ -175,7 +176,7 @@ def list_of_one_axis(model: ModelSpec, env: Environment) -> Iterator[Mismatch | 
     "`one_hot` and `tf_idf`.",
 )
 def unknown_mode(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
-    for ref, api in _built(model, env):
+    for ref, api in _built(model, env, *_WITH_MODES):
         mode = ref.config.get("output_mode")
         if mode in _LATER_MODES and ref.class_name in _WITH_MODES and api.loader.modes_before_multi_hot:
             yield Mismatch(
@@ -194,7 +195,7 @@ def unknown_mode(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unkn
     "the first call fails on them.",
 )
 def unbuilt_layers(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
-    for ref, api in _built(model, env):
+    for ref, api in _built(model, env, "Pipeline"):
         if ref.class_name == "Pipeline" and ref.config.get("layers") and api.loader.pipeline_keeps_dicts:
             yield Mismatch(
                 where=ref.where,
@@ -212,9 +213,12 @@ def unbuilt_layers(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Un
     "a layer, model or operation whose name has one can't be built.",
 )
 def name_with_slash(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
-    for ref, api in _built(model, env):
+    if keras_is_missing(model, env):
+        return
+    api = keras_api(model, env)
+    for ref in own_objects(model, env, Kind.CLASS) if api.loader.slashes_refused else ():
         name = ref.config.get("name")
-        if not isinstance(name, str) or "/" not in name or not api.loader.slashes_refused:
+        if not isinstance(name, str) or "/" not in name:
             continue
         found = find_class(api, ref, model)
         if found is not None and any(base.endswith(_OPERATION) for base in found.bases):
@@ -235,13 +239,13 @@ def _dimensions(value: Json) -> list[int]:
     return lengths
 
 
-def _built(model: ModelSpec, env: Environment) -> Iterator[tuple[ObjectRef, KerasApi]]:
-    """Keras's own objects whose class the target has."""
+def _built(model: ModelSpec, env: Environment, *classes: str) -> Iterator[tuple[ObjectRef, KerasApi]]:
+    """Keras's own objects of some classes, where the target has them."""
     if keras_is_missing(model, env):
         return
     api = keras_api(model, env)
     for ref in own_objects(model, env, Kind.CLASS):
-        if find_class(api, ref, model) is not None:
+        if ref.class_name in classes and find_class(api, ref, model) is not None:
             yield ref, api
 
 

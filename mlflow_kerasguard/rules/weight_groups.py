@@ -68,13 +68,13 @@ def counted_otherwise(model: ModelSpec, env: Environment) -> Iterator[Mismatch |
     if keras_is_missing(model, env) or model.format != "keras" or not model.weights:
         return
     api = keras_api(model, env)
-    stored = {weight.path.split("/vars/", 1)[0] for weight in model.weights}
+    stored = _groups(model)
     private = any(path.startswith(_PRIVATE) for path in stored)
     known = api.loader.zip_layer_groups
     if _LAYERS not in known or (private and _PRIVATE not in known):
         return  # KG605 says what is to be said of another group.
     for ref, path in _paths(model, api, _PRIVATE if private else _LAYERS):
-        if not any(other == path or other.startswith(f"{path}/") for other in stored):
+        if path not in stored:
             yield Mismatch(
                 where=ref.where,
                 expected=f"the weights of `{ref.class_name}` `{str(ref.config.get('name'))[:60]}` under `{path[:200]}`",
@@ -101,6 +101,17 @@ def untyped_weights(model: ModelSpec, env: Environment) -> Iterator[Mismatch | U
                 found=f"{weight.dtype.removeprefix('void')} bits without a type",
                 fix="save the model again as `.keras` with Keras 3, or with `float32` weights",
             )
+
+
+def _groups(model: ModelSpec) -> frozenset[str]:
+    """Every group of the file that holds a weight, at any depth."""
+    found: set[str] = set()
+    for weight in model.weights:
+        path = weight.path.split("/vars/", 1)[0]
+        while path and path not in found:
+            found.add(path)
+            path = path.rpartition("/")[0]
+    return frozenset(found)
 
 
 def _paths(model: ModelSpec, api: KerasApi, group: str) -> Iterator[tuple[ObjectRef, str]]:
