@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mlflow_kerasguard.engine import check_model
 from mlflow_kerasguard.errors import UsageError
+from mlflow_kerasguard.findings import Verdict
 from mlflow_kerasguard.formats import read_model
 
 if TYPE_CHECKING:
@@ -66,10 +67,16 @@ def check_each(
     environments = [_environment(item, fetch=fetch) for item in against]
     # A URI says more to the reader of a report than the place that it was fetched to.
     spec = replace(_read(model), source=str(model))
-    return tuple(
-        check_model(spec, environment, compile=compile, find_release=_nearest(compile=compile))
-        for environment in environments
-    )
+    return tuple(_report(spec, environment, compile=compile) for environment in environments)
+
+
+def _report(model: ModelSpec, environment: Environment, *, compile: bool) -> Report:
+    """The report; where a compiled model fails, it also says whether it loads with ``compile=False``."""
+    report = check_model(model, environment, compile=compile, find_release=_nearest(compile=compile))
+    if not compile or report.verdict is not Verdict.INCOMPATIBLE or not model.compile_config:
+        return report
+    without = check_model(model, environment, compile=False).verdict
+    return replace(report, details={**report.details, "verdict_without_compile": without.value})
 
 
 def _nearest(*, compile: bool) -> Callable[[ModelSpec, Environment], str | None]:

@@ -10,7 +10,7 @@ from mlflow_kerasguard.findings import ANOTHER_RELEASE, PLACES_SHOWN, Finding, L
 from mlflow_kerasguard.keras_api import Unknown
 from mlflow_kerasguard.model import ModelSpec
 from mlflow_kerasguard.rules import RULES, RegisteredRule
-from mlflow_kerasguard.rules.view import keras_package
+from mlflow_kerasguard.rules.view import compiles_always, keras_package
 
 _ORDER = {Level.ERROR: 0, Level.WARNING: 1, Level.NOTE: 2}
 
@@ -31,7 +31,7 @@ def check_model(
         find_release: finds the command for a release of Keras that takes the model, where one does;
             asked at most once. Without it, such a fix names the release that saved the model.
     """
-    judged = model if compile else model.without_compile()
+    judged = model if compile or compiles_always(model, environment) else model.without_compile()
     findings: list[Finding] = []
     undecided: list[Undecided] = []
     for registered in RULES.values():

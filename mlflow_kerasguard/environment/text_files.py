@@ -45,6 +45,7 @@ def parse_toml(text: str, path: Path) -> dict[str, Any]:
     else:
         import tomli as tomllib
     try:
-        return tomllib.loads(text)
+        document: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"`{path}` isn't TOML: {error}; expected a `pylock.toml` or a `uv.lock`") from error
+    return document

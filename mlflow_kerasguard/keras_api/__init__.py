@@ -96,6 +96,7 @@ class LoaderFacts:
             because what a module lookup finds has to be a ``KerasSaveable`` class.
         zip_safe_mode: lambdas in a `.keras` file are refused by default.
         hdf5_safe_mode: lambdas in a legacy HDF5 file are refused by default.
+        hdf5_compiles_always: ``load_model(path, compile=False)`` compiles a model from HDF5 all the same.
         hdf5_rewritten: layer keys that the legacy HDF5 path of Keras 3 renames or drops.
         hdf5_lambda_dropped: the same for Lambda layers only.
         hdf5_replaces_strings: the legacy HDF5 path takes a string in a layer's config for a function
@@ -155,6 +156,7 @@ class LoaderFacts:
     canonical_names_only: bool = False
     zip_safe_mode: bool = False
     hdf5_safe_mode: bool = False
+    hdf5_compiles_always: bool = False
     hdf5_rewritten: frozenset[str] = frozenset()
     hdf5_lambda_dropped: frozenset[str] = frozenset()
     hdf5_replaces_strings: bool = False

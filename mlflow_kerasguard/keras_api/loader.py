@@ -29,6 +29,7 @@ def read_loader(tree: SourceModules) -> LoaderFacts:
         importable=_strings(importable[1]) if importable else None,
         canonical_names_only="issubclass(obj, KerasSaveable)" in serialization,
         zip_safe_mode="safe_mode" in lambda_layer,
+        hdf5_compiles_always="load_model_from_hdf5(filepath)" in _text(tree, "saving.saving_api"),
         hdf5_safe_mode="SafeModeScope(" in hdf5,
         hdf5_rewritten=frozenset(re.findall(r'config\["config"\]\.pop\(\s*"(\w+)"', legacy)),
         hdf5_lambda_dropped=_strings(_tuple(legacy, "LAMBDA_DEP_ARGS")),

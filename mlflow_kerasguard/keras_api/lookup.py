@@ -158,6 +158,9 @@ class Lookup:
             found = self.tree.resolve(module, name)
             if found is not None and found.name is not None:
                 return found
+            foreign = Definition(facts, name)
+            if foreign.is_tensorflows:
+                return foreign
             target = next(iter(facts.tables.entries.get(name, ())), _camel_case(name))
             found = self.tree.resolve(module, target)
             if found is not None and found.name is not None:

@@ -29,7 +29,12 @@ class Definition:
 
     @property
     def is_function(self) -> bool:
-        return self.name is not None and self.module.has_function(self.name)
+        return self.name is not None and (self.module.has_function(self.name) or self.is_tensorflows)
+
+    @property
+    def is_tensorflows(self) -> bool:
+        """A name of Keras for one of TensorFlow's functions: ``leaky_relu = tf.nn.leaky_relu``."""
+        return self.name is not None and (self.module.alias(self.name) or "").startswith("tf.")
 
 
 class NameTree:

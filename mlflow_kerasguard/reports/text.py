@@ -40,7 +40,7 @@ def render(report: Report) -> str:
     notes = [finding for finding in report.findings if finding.level is Level.NOTE]
     blocks = [
         [_headline(report)],
-        _fields({"model": report.model, "": report.model_summary, "environment": report.environment}),
+        _fields({"model": report.model, "": report.model_summary, "environment": report.environment, **_apart(report)}),
         *(_rule_block(list(group)) for _, group in groupby(serious, key=lambda finding: finding.rule)),
         *_undecided_blocks(report.undecided),
         _notes_block(notes),
@@ -56,6 +56,13 @@ def _headline(report: Report) -> str:
     effect = " and predict the same" if _only_predictions_suffer(report) else ""
     headline = _HEADLINES[report.verdict, report.safe].format(_short(plain(report.model)), effect)
     return f"{headline} ({', '.join(counted)})" if counted else headline
+
+
+def _apart(report: Report) -> dict[str, str]:
+    """What becomes of the model when loss, metrics and optimizer are left alone, where that isn't the same."""
+    if report.details.get("verdict_without_compile") != Verdict.COMPATIBLE.value:
+        return {}
+    return {"compile=False": "it will load with `load_model(path, compile=False)`: only what it was trained with fails"}
 
 
 def _only_predictions_suffer(report: Report) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from packaging.version import Version
 
 from mlflow_kerasguard.environment import Environment
-from mlflow_kerasguard.keras_api import ClassApi, KerasApi
+from mlflow_kerasguard.keras_api import ClassApi, KerasApi, Unknown
 from mlflow_kerasguard.model import Kind, ModelSpec, ObjectRef
 
 #: Top-level modules whose classes Keras itself brings.
@@ -67,6 +67,14 @@ def major(version: str) -> int:
 def is_legacy_hdf5(model: ModelSpec) -> bool:
     """The file goes through the HDF5 loader, which resolves layers by class name alone."""
     return model.format == "h5"
+
+
+def compiles_always(model: ModelSpec, env: Environment) -> bool:
+    """Whether the target compiles the model though it is told not to; False where that isn't known."""
+    try:
+        return is_legacy_hdf5(model) and keras_api(model, env).loader.hdf5_compiles_always
+    except Unknown:
+        return False
 
 
 def is_keras_own(ref: ObjectRef) -> bool:

@@ -23,6 +23,7 @@ KERAS_2 = {
     ),
     "keras/src/models/__init__.py": "from keras.src.engine.sequential import Sequential\n",
     "keras/src/losses.py": "def mean_squared_error(a, b): ...\n",
+    "keras/src/activations.py": "leaky_relu = tf.nn.leaky_relu\n",
     "keras/src/metrics/__init__.py": "from keras.src.metrics.base import MeanMetricWrapper\n",
     "keras/src/metrics/base.py": "class MeanMetricWrapper: ...\n",
     "keras/src/mixed_precision/policy.py": "class Policy: ...\n",
@@ -143,6 +144,9 @@ def test_keras_3(asked, legacy, path):
         ("3.0.5", ref("mse", "keras.losses", role="loss", has_module=False), True),
         ("3.0.5", ref("mean_squared_error", "builtins"), True),
         ("3.0.5", ref("no_such_function", "builtins"), None),
+        # One of TensorFlow's functions under a name of Keras's.
+        ("2.15.0", ref("leaky_relu", "keras.activations", role="activation"), True),
+        ("2.15.0", ref("leaky_elu", "keras.activations", role="activation"), None),
         ("2.15.0", ref("mean_squared_error", "keras.losses", role="loss", has_module=False, **COMPILED), True),
     ],
 )
