@@ -7,6 +7,7 @@ name up in such a table; what isn't in it can't be loaded, whatever the public A
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from mlflow_kerasguard.keras_api.tree import Definition, NameTree
 
@@ -37,6 +38,7 @@ def get_uses_table(tree: NameTree, namespace: str) -> bool:
     return module is not None and module.tables.deserializes
 
 
+@lru_cache(maxsize=1024)
 def to_snake_case(name: str) -> str:
     """``GlorotUniform`` → ``glorot_uniform``, as ``keras/src/utils/naming.py`` does."""
     name = re.sub(r"\W+", "", name)

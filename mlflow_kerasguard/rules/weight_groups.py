@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from mlflow_kerasguard.environment import Environment
 from mlflow_kerasguard.findings import ANOTHER_RELEASE, Level, Mismatch
-from mlflow_kerasguard.keras_api import KerasApi, Unknown
+from mlflow_kerasguard.keras_api import Unknown
 from mlflow_kerasguard.keras_api.tables import to_snake_case
 from mlflow_kerasguard.model import ModelSpec, ObjectRef
 from mlflow_kerasguard.rules.registry import rule
@@ -73,8 +73,9 @@ def counted_otherwise(model: ModelSpec, env: Environment) -> Iterator[Mismatch |
     known = api.loader.zip_layer_groups
     if _LAYERS not in known or (private and _PRIVATE not in known):
         return  # KG605 says what is to be said of another group.
-    for ref, path in _paths(model, api, _PRIVATE if private else _LAYERS):
-        if path not in stored:
+    for ref, path in _paths(model, _PRIVATE if private else _LAYERS):
+        wanted = wanted_layout(ref, model, api) if path not in stored else None
+        if wanted is not None and any(wanted.values()):
             yield Mismatch(
                 where=ref.where,
                 expected=f"the weights of `{ref.class_name}` `{str(ref.config.get('name'))[:60]}` under `{path[:200]}`",
@@ -114,8 +115,8 @@ def _groups(model: ModelSpec) -> frozenset[str]:
     return frozenset(found)
 
 
-def _paths(model: ModelSpec, api: KerasApi, group: str) -> Iterator[tuple[ObjectRef, str]]:
-    """Each layer that has variables for sure, and the group that the loader looks for."""
+def _paths(model: ModelSpec, group: str) -> Iterator[tuple[ObjectRef, str]]:
+    """Each layer that isn't a model itself, and the group that the loader looks for."""
     inside: dict[int | None, list[int]] = {}
     for index, ref in enumerate(model.objects):
         if ref.role == "layers":
@@ -129,8 +130,7 @@ def _paths(model: ModelSpec, api: KerasApi, group: str) -> Iterator[tuple[Object
             name = to_snake_case(ref.class_name)
             path = f"{prefix}/{name}_{counts[name]}" if counts[name] else f"{prefix}/{name}"
             counts[name] += 1
-            wanted = wanted_layout(ref, model, api)
             if ref.class_name in _NETWORKS:
                 pending.append((index, f"{path}/{group}"))
-            elif wanted is not None and any(wanted.values()):
+            else:
                 yield ref, path
