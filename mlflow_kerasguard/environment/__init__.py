@@ -32,6 +32,11 @@ def normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def means_legacy_keras(value: str | None) -> bool:
+    """Whether TensorFlow takes a value of ``TF_USE_LEGACY_KERAS`` for a yes."""
+    return value in {"true", "True", "1"}
+
+
 def _no_api(package: str) -> KerasApi:
     raise Unknown(f"what `{package}` offers isn't known")
 

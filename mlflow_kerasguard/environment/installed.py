@@ -10,7 +10,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 
-from mlflow_kerasguard.environment import Environment
+from mlflow_kerasguard.environment import Environment, means_legacy_keras
 from mlflow_kerasguard.environment.site_packages import Distributions, keras_reader
 
 #: Modules that hold the registry of ``register_keras_serializable``, by the name of its dict.
@@ -41,11 +41,6 @@ def installed() -> Environment:
 
 def _has_module(name: str) -> bool:
     return name in sys.modules or PathFinder.find_spec(name) is not None
-
-
-def means_legacy_keras(value: str | None) -> bool:
-    """Whether TensorFlow takes a value of ``TF_USE_LEGACY_KERAS`` for a yes."""
-    return value in {"true", "True", "1"}
 
 
 def configured_backend() -> str | None:

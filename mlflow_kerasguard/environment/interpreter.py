@@ -11,8 +11,8 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
-from mlflow_kerasguard.environment import Environment
-from mlflow_kerasguard.environment.installed import configured_backend, means_legacy_keras
+from mlflow_kerasguard.environment import Environment, means_legacy_keras
+from mlflow_kerasguard.environment.installed import configured_backend
 from mlflow_kerasguard.environment.site_packages import Distributions, keras_reader
 from mlflow_kerasguard.errors import UsageError
 

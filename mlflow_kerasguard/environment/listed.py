@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 
 from packaging.specifiers import SpecifierSet
 
-from mlflow_kerasguard.environment import Distribution, Environment, tensorflow
-from mlflow_kerasguard.environment.installed import means_legacy_keras
+from mlflow_kerasguard.environment import Distribution, Environment, means_legacy_keras, tensorflow
 from mlflow_kerasguard.environment.keras_release import ChosenKeras, choose_keras, narrowed
 from mlflow_kerasguard.environment.markers import possible_pythons
 from mlflow_kerasguard.environment.wanted import Demand, Wanted, combine
