@@ -31,7 +31,7 @@ ENVIRONMENTS = {
     "torch": (["torch==2.13.0", "keras"], FLAVOR),
 }
 
-TEST_TOOLS = ["pytest", "hypothesis", "coverage"]
+TEST_TOOLS = ["pytest", "hypothesis", "coverage", "pip", "uv"]
 
 PYTHONS = ("3.10", "3.12", "3.13")
 
