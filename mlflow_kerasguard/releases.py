@@ -17,14 +17,13 @@ from mlflow_kerasguard.environment import Distribution, Environment
 from mlflow_kerasguard.findings import Finding, Report, Verdict
 from mlflow_kerasguard.keras_api import history
 from mlflow_kerasguard.model import ModelSpec
-from mlflow_kerasguard.rules.view import keras_package
+from mlflow_kerasguard.rules.view import KERAS_3, keras_package
 
 #: The packages that bring a Keras; a model is judged against the first unless it is the second's.
 PACKAGES = ("keras", "tf_keras")
 
 _ENVIRONMENT = "KG4"
 _TENSORFLOW_FOR_KERAS_3 = Version("2.16")
-_KERAS_3 = Version("3.0.0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +182,7 @@ def _fits(package: str, keras: Version, tensorflow: tensorflow_api.TensorFlowRel
     `tf_keras` and Keras 2 have the minor version of their TensorFlow; Keras 3 goes with any that asks for it.
     """
     release = Version(tensorflow.version)
-    if package == "tf_keras" or keras < _KERAS_3:
+    if package == "tf_keras" or keras < KERAS_3:
         return release.release[:2] == keras.release[:2]
     demands = _demands(tensorflow.requires)
     return release >= _TENSORFLOW_FOR_KERAS_3 and all(specifier.contains(keras) for specifier in demands)

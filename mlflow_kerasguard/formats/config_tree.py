@@ -179,7 +179,7 @@ def _inside_object(place: _Place, index: int) -> list[_Place]:
     """The values directly inside the object at ``place``, which has got ``index``."""
     value, role, where, parent, compiling, section = place
     if type(value) is not dict:
-        return _inside((value, role, where, index, compiling, section))
+        return _inside((value, "", where, index, compiling, section))  # A lambda's closure holds no lambdas.
     inside: list[_Place] = []
     for key, item in value.items():
         kind = type(item)

@@ -97,6 +97,13 @@ class Graph:
     outputs: tuple[Endpoint, ...]
     legacy: bool = False
 
+    def used(self) -> Iterator[Endpoint]:
+        """The tensors that some call takes or the model returns."""
+        for layer in self.layers.values():
+            for call in layer.calls:
+                yield from call.inputs
+        yield from self.outputs
+
     def call_number(self, endpoint: Endpoint, *, is_output: bool) -> int:
         """Which call of its layer a tensor comes from, counted from 0.
 

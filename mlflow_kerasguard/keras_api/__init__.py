@@ -147,6 +147,7 @@ class LoaderFacts:
         lambda_sees_module: a lambda finds the names of the module that defined it as well, if that is imported.
         lambda_defaults_refused: a lambda's defaults stay the list that JSON made of them, which no function takes.
         resize_interpolations: how images can be resized; empty where its source doesn't list it.
+        loss_reductions: what a loss takes as its ``reduction``, with ``None`` as a word; empty where it isn't checked.
         computations: how layers compute, where releases differ, as ``RandomCrop=resizes``.
         bidirectional_keeps_layer: ``Bidirectional`` has the weights of the layer it was given besides
             those of the two that it makes of it.
@@ -181,6 +182,7 @@ class LoaderFacts:
     lambda_sees_module: bool = False
     lambda_defaults_refused: bool = False
     resize_interpolations: frozenset[str] = frozenset()
+    loss_reductions: frozenset[str] = frozenset()
     computations: frozenset[str] = frozenset()
     normalization_checks_shapes: bool = False
     batch_axis_is_number: bool = False

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _IMAGES = "layers.preprocessing.image_preprocessing"
 _MERGING = ("layers.merging.base_merge", "layers.merge")
+
+#: The helper of preprocessing layers that makes vectors of categories.
+_ENCODING = "encode_categorical_inputs"
 
 #: Any source at all.
 _ELSE = ""
@@ -25,11 +28,23 @@ class _Source:
         modules: those that may hold it, of which the first that a release has counts.
         name: the class or function; all of the module where it is empty.
         ways: each with a pattern that tells it, of which the first that is found counts.
+        left_to: computations that it leaves the matter to, each with a pattern that tells so.
     """
 
     modules: tuple[str, ...]
     name: str
     ways: dict[str, str]
+    left_to: dict[str, str] = field(default_factory=dict)
+
+
+def _one_hot(module: str, name: str) -> _Source:
+    """What becomes of a last dimension of 1 where a layer tells categories as vectors."""
+    return _Source(
+        (f"layers.preprocessing.{module}",),
+        name,
+        {"keeps": r"backend\.nn\.one_hot\(", "squeezes": _ELSE},
+        left_to={_ENCODING: r"numerical_utils\.encode_categorical_inputs\("},
+    )
 
 
 _SOURCES = {
@@ -48,15 +63,16 @@ _SOURCES = {
         "Resizing",
         {"rounds": r"numpy\.round\(", "truncates": r"backend\.image\.resize\(", "keeps fractions": _ELSE},
     ),
-    # What becomes of a last dimension of 1 where categories are told as vectors.
-    "one_hot": _Source(
-        ("utils.numerical_utils", "layers.preprocessing.category_encoding"),
-        "(?:encode_categorical_inputs|CategoryEncoding)",
-        {"keeps": r"rank_of_inputs = len\(original_shape\)", "squeezes": _ELSE},
+    _ENCODING: _Source(
+        ("utils.numerical_utils",),
+        "encode_categorical_inputs",
+        {"squeezes": r"input_shape\[-1\] == 1", "keeps": _ELSE},
     ),
-    "hard_sigmoid": _Source(
-        ("backend.tensorflow.nn", "backend"), "hard_sigmoid", {"x / 6 + 0.5": r"relu6", "0.2 * x + 0.5": r"point_two"}
-    ),
+    "CategoryEncoding": _one_hot("category_encoding", "CategoryEncoding"),
+    "Discretization": _one_hot("discretization", "Discretization"),
+    "IndexLookup": _one_hot("index_lookup", "IndexLookup"),
+    "Hashing": _one_hot("hashing", "Hashing"),
+    "HashedCrossing": _one_hot("hashed_crossing", "HashedCrossing"),
     "Identity": _Source(
         ("layers.core.identity",), "Identity", {"passes masks": "supports_masking = True", "drops masks": _ELSE}
     ),
@@ -106,13 +122,16 @@ def read_computations(text: Callable[..., str]) -> frozenset[str]:
     Args:
         text: gives the source of the first of some modules that the release has, or nothing.
     """
-    found = set()
+    found: dict[str, str] = {}
     for subject, source in _SOURCES.items():
         part = _part(text(*source.modules), source.name)
-        way = next((way for way, pattern in source.ways.items() if part and re.search(pattern, part)), None)
-        if way is not None:
-            found.add(f"{subject}={way}")
-    return frozenset(found)
+        if part:
+            other = next((other for other, pattern in source.left_to.items() if re.search(pattern, part)), "")
+            way = found.get(other) or next(
+                (way for way, pattern in source.ways.items() if re.search(pattern, part)), ""
+            )
+            found |= {subject: way} if way else {}
+    return frozenset(f"{subject}={way}" for subject, way in found.items())
 
 
 def _part(text: str, name: str) -> str:

@@ -57,6 +57,11 @@ class _ConfigUse(ast.NodeVisitor):
             if isinstance(target, ast.Subscript) and self._is_config(target.value):
                 self.dropped |= names_of(target.slice, {})
 
+    def visit_If(self, node: ast.If) -> None:
+        """``if cls is MeanMetricWrapper: return cls(…)`` says nothing of the classes derived from it."""
+        for part in node.orelse if self._asks_for_the_class(node.test) else [node.test, *node.body, *node.orelse]:
+            self.visit(part)
+
     def visit_Call(self, node: ast.Call) -> None:
         function = node.func
         if isinstance(function, ast.Attribute) and self._is_config(function.value):
@@ -75,6 +80,9 @@ class _ConfigUse(ast.NodeVisitor):
         elif self._builds_from(node):
             self.handed_on = True
         self.generic_visit(node)
+
+    def _asks_for_the_class(self, test: ast.expr) -> bool:
+        return isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == self.cls
 
     def _is_method_of_cls(self, function: ast.expr) -> bool:
         owner = function.value if isinstance(function, ast.Attribute) else None

@@ -50,6 +50,7 @@ def read_loader(tree: SourceModules) -> LoaderFacts:
         ),
         lambda_sees_module="sys.modules[module]" in lambda_layer,
         resize_interpolations=read_interpolations(partial(_text, tree)),
+        loss_reductions=_loss_reductions(_text(tree, "losses.loss", "utils.losses_utils")),
         lambda_defaults_refused='defaults=inner_config["defaults"]' in lambda_layer,
     )
     return with_layer_facts(facts, partial(_text, tree))
@@ -62,6 +63,14 @@ def _uncallable(tree: SourceModules) -> frozenset[str]:
     if refused and wrapper and "def call(" not in wrapper:
         refused.add("Wrapper")
     return frozenset(refused)
+
+
+def _loss_reductions(text: str) -> frozenset[str]:
+    """Keras 3 lists them in `standardize_reduction`, Keras 2 in the class `ReductionV2`."""
+    if found := re.search(r"allowed = \{([^}]*)\}", text):
+        return frozenset(re.findall(r"\w+", found[1]))
+    found = re.search(r"^class ReductionV2.*?^ +@classmethod", text, re.MULTILINE | re.DOTALL)
+    return frozenset(re.findall(r"^ +[A-Z_]+ = [\"'](\w+)[\"']", found[0], re.MULTILINE)) if found else frozenset()
 
 
 def _globals(text: str) -> frozenset[str]:

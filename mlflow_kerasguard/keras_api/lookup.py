@@ -35,6 +35,9 @@ _COMPILE_NAMESPACES = {
     "optimizer_config": "optimizers",
 }
 
+#: Keys of an optimizer's configuration whose objects Keras 2 looks up by class name as well.
+_INNER_COMPILE_NAMESPACES = {"learning_rate": "optimizers.schedules", "inner_optimizer": "optimizers"}
+
 #: Keys under which a layer or model itself stands; the model has none.
 LAYER_ROLES = frozenset({"", "layers"})
 
@@ -109,13 +112,25 @@ class Lookup:
         """
         namespace = _COMPILE_NAMESPACES.get(ref.role)
         if namespace is None:
-            return None
+            inner = None if self.is_keras_3 else _INNER_COMPILE_NAMESPACES.get(ref.role)
+            return self.public(f"keras.{inner}", ref.class_name) if inner else None
         _, _, short = ref.class_name.rpartition(">")
+        if not self.finds_loss(ref):
+            return None
         by_name = self._optimizer(short, ref.config) if namespace == "optimizers" else None
         found = by_name or self._implementation(namespace, short)
         if short != ref.class_name and found is not None and not self.is_keras_3 and not _is_registered(found):
             return None
         return found
+
+    def finds_loss(self, ref: ObjectRef) -> bool:
+        """Whether a loss of an HDF5 file, if it is one, is in the table that Keras 3 looks it up in."""
+        if not self.is_keras_3 or ref.role != "loss" or ref.has_module:
+            return True
+        if "losses" not in self._tables:
+            self._tables["losses"] = read_table(self.tree, "losses")
+        table = self._tables["losses"]
+        return table is None or ref.class_name in table
 
     def find_function(self, ref: ObjectRef) -> Definition | None:
         """What stands for a function, or for a class that is given by its bare name."""

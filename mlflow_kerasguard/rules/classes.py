@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from mlflow_kerasguard.environment import Environment
 from mlflow_kerasguard.findings import ANOTHER_RELEASE, Level, Mismatch
 from mlflow_kerasguard.keras_api import FunctionApi, Unknown
-from mlflow_kerasguard.model import Kind, ModelSpec
+from mlflow_kerasguard.model import Kind, ModelSpec, ObjectRef, Section
 from mlflow_kerasguard.rules.graphs import called_as_layers
 from mlflow_kerasguard.rules.registry import rule
 from mlflow_kerasguard.rules.view import (
     find_class,
+    is_keras_3,
     is_legacy_hdf5,
     keras_api,
     keras_is_missing,
@@ -34,10 +35,16 @@ def missing_class(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unk
         if find_class(api, ref, model) is None:
             yield Mismatch(
                 where=ref.where,
-                expected=f"class `{ref.path}`",
+                expected=f"class `{ref.path}`{_own_name(ref)}",
                 found=f"`{api.package}` {api.version} has no such class",
                 fix=ANOTHER_RELEASE,
             )
+
+
+def _own_name(ref: ObjectRef) -> str:
+    """The name that a loss or metric has given itself: Keras 3 tries that where it doesn't find the class."""
+    name = ref.config.get("name")
+    return f", named `{name[:40]}`" if ref.section is Section.COMPILE and isinstance(name, str) else ""
 
 
 @rule(
@@ -72,6 +79,8 @@ def not_rebuildable(model: ModelSpec, env: Environment) -> Iterator[Mismatch | U
     if keras_is_missing(model, env):
         return
     api = keras_api(model, env)
+    if is_legacy_hdf5(model) and not is_keras_3(api):
+        return  # `deserialize_keras_object` of Keras 2 calls the class itself where it has no `from_config`.
     for ref in own_objects(model, env, Kind.CLASS):
         found = find_class(api, ref, model)
         if found is not None and not found.rebuildable:

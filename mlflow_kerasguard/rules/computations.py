@@ -1,4 +1,4 @@
-"""KG710 and KG714: layers and functions that compute something else, or nothing, in another release of Keras.
+"""KG710 and KG714: layers that compute something else, or nothing, in another release of Keras.
 
 Each way to compute is a fact that is read from a release's source, see
 :mod:`mlflow_kerasguard.keras_api.computations`; here stands where the difference shows.
@@ -66,20 +66,18 @@ def _one_hot_shows(ref: ObjectRef, given: Tensor, ways: frozenset[str]) -> bool 
     return None if given.shape is None else len(given.shape) > 1 and given.shape[-1] == 1
 
 
-def _always(ref: ObjectRef, given: Tensor, ways: frozenset[str]) -> bool:  # noqa: ARG001 - likewise
-    return True
+def _one_hot(subject: str) -> Computation:
+    return Computation(
+        subject=subject,
+        shows=_one_hot_shows,
+        ways={
+            "keeps": "keeps a last dimension of 1, and returns one dimension more",
+            "squeezes": "puts the categories in place of a last dimension of 1",
+        },
+    )
 
 
-_ONE_HOT = Computation(
-    subject="one_hot",
-    shows=_one_hot_shows,
-    ways={
-        "keeps": "keeps a last dimension of 1, and returns one dimension more",
-        "squeezes": "puts the categories in place of a last dimension of 1",
-    },
-)
-
-#: By the name of the class or function.
+#: By the name of the class.
 COMPUTATIONS = {
     "RandomCrop": Computation(
         subject="RandomCrop",
@@ -100,18 +98,12 @@ COMPUTATIONS = {
             "rounds": "rounds where it is given whole numbers",
         },
     ),
-    "hard_sigmoid": Computation(
-        subject="hard_sigmoid",
-        shows=_always,
-        ways={
-            "x / 6 + 0.5": "is `x / 6 + 0.5` between 0 and 1",
-            "0.2 * x + 0.5": "is `0.2 * x + 0.5` between 0 and 1",
-        },
-    ),
-    "CategoryEncoding": _ONE_HOT,
-    "Discretization": _ONE_HOT,
-    "IntegerLookup": _ONE_HOT,
-    "StringLookup": _ONE_HOT,
+    "CategoryEncoding": _one_hot("CategoryEncoding"),
+    "Discretization": _one_hot("Discretization"),
+    "HashedCrossing": _one_hot("HashedCrossing"),
+    "Hashing": _one_hot("Hashing"),
+    "IntegerLookup": _one_hot("IndexLookup"),
+    "StringLookup": _one_hot("IndexLookup"),
 }
 
 
@@ -121,17 +113,16 @@ _INTERPOLATING = frozenset({"Resizing", "UpSampling2D"})
 @rule(
     "KG710",
     Level.ERROR,
-    title="layer or function computes something else in the target Keras",
+    title="layer computes something else in the target Keras",
     why="Between some releases the code of a layer changed and its configuration didn't: the model loads without a "
     "word, and predicts something else.",
 )
 def other_computation(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
-    parts = [ref for kind in (Kind.CLASS, Kind.FUNCTION) for ref in own_objects(model, env, kind)]
-    parts = [ref for ref in parts if ref.class_name in COMPUTATIONS]
-    if not parts or keras_is_missing(model, env):
+    layers = [ref for ref in own_objects(model, env, Kind.CLASS) if ref.class_name in COMPUTATIONS]
+    if not layers or keras_is_missing(model, env):
         return
     here, saver = keras_api(model, env), saving_api(model, env)
-    for ref in parts:
+    for ref in layers:
         computation = COMPUTATIONS[ref.class_name]
         before, after = (ways_of(api).get(computation.subject, "") for api in (saver, here))
         if before == after or not before or not after:

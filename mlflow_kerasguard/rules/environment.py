@@ -14,7 +14,7 @@ from mlflow_kerasguard.findings import Level, Mismatch
 from mlflow_kerasguard.keras_api import Unknown
 from mlflow_kerasguard.model import ModelSpec
 from mlflow_kerasguard.rules.registry import rule
-from mlflow_kerasguard.rules.view import keras_api, keras_is_missing, keras_package, major
+from mlflow_kerasguard.rules.view import KERAS_3, is_keras_3, keras_api, keras_is_missing, keras_package
 from mlflow_kerasguard.saved_graph import find_graph
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def unknown_format(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Un
             found=f"`{api.package}` {api.version} takes HDF5 and SavedModel",
             fix=f"pip install '{api.package.replace('_', '-')}>=2.12'",
         )
-    elif model.format == "saved_model" and api.package == "keras" and major(api.version) >= 3:  # noqa: PLR2004
+    elif model.format == "saved_model" and is_keras_3(api):
         yield Mismatch(
             where="file",
             expected="a Keras that loads a SavedModel directory",
@@ -219,7 +219,7 @@ def _backend_is_chosen(model: ModelSpec, env: Environment) -> bool:
 
 def _only_tensorflow(model: ModelSpec, env: Environment) -> bool:
     keras = env.distributions.get("keras")
-    return keras_package(model, env) == "tf_keras" or (keras is not None and major(keras.version) < 3)  # noqa: PLR2004
+    return keras_package(model, env) == "tf_keras" or (keras is not None and Version(keras.version) < KERAS_3)
 
 
 def _runs_on(python: str, wanted: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from packaging.version import Version
 
 from mlflow_kerasguard.keras_api import KerasApi
+from mlflow_kerasguard.rules.view import is_keras_3
 
 #: The first release that loads an unzipped `.keras` directory.
 _FIRST_WITH_DIRECTORIES = Version("3.4")
@@ -18,7 +19,7 @@ def suits_all(name: str, container: str) -> bool:
 
 def takes_any_hdf5(api: KerasApi) -> bool:
     """Whether whatever isn't a zip archive is tried as HDF5: Keras 2 and `tf_keras`."""
-    return api.package != "keras" or Version(api.version).major < 3  # noqa: PLR2004
+    return not is_keras_3(api)
 
 
 def takes_directories(api: KerasApi) -> bool:

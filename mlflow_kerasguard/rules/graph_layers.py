@@ -52,9 +52,9 @@ def hidden_scores(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unk
     for placed, api in placed_graphs(model, env):
         if not api.loader.attention_hides_scores:
             continue
+        used = {endpoint.layer for endpoint in placed.graph.used() if endpoint.tensor > 0}
         for layer in placed.graph.layers.values():
-            asked = any(call.kwargs.get("return_attention_scores") is True for call in layer.calls)
-            if asked and layer.class_name in _SCORING:
+            if layer.name in used and layer.class_name in _SCORING:
                 yield Mismatch(
                     where=placed.where(layer.name),
                     expected=f"`{layer.class_name}` to return its scores as well",
@@ -186,6 +186,25 @@ def unaccepted_argument(model: ModelSpec, env: Environment) -> Iterator[Mismatch
                     expected=f"`{layer.class_name}` to take {argument}",
                     found=f"`{layer.class_name}` of `{api.package}` {api.version} takes {_listed(found.call)}",
                     fix=ANOTHER_RELEASE,
+                )
+
+
+@rule(
+    "KG317",
+    Level.ERROR,
+    title="call has lost its inputs",
+    why="Keras 2 doesn't write what a function takes as `*args`, such as the tensors of `tf.einsum`. The graph in the "
+    "file then calls the function without them.",
+)
+def lost_inputs(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    for placed, _ in placed_graphs(model, env):
+        for layer in placed.graph.layers.values():
+            if not layer.is_input and any(call.legacy and not call.inputs for call in layer.calls):
+                yield Mismatch(
+                    where=placed.where(layer.name),
+                    expected=f"a tensor in the call of {placed.name(layer.name)}",
+                    found="the file has none",
+                    fix="wrap the call in a layer of your own, or pass its tensors by name, and save the model again",
                 )
 
 

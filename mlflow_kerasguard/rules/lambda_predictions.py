@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from mlflow_kerasguard.environment import Environment
 from mlflow_kerasguard.findings import Level, Mismatch
 from mlflow_kerasguard.keras_api import Unknown
-from mlflow_kerasguard.model import ModelSpec
+from mlflow_kerasguard.model import Json, ModelSpec
 from mlflow_kerasguard.rules.lambdas import bytecode_of, loaded_lambdas
 from mlflow_kerasguard.rules.registry import rule
 from mlflow_kerasguard.rules.view import keras_api
@@ -53,7 +53,12 @@ def missing_global(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Un
     "Keras 3 doesn't.",
 )
 def lost_defaults(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
-    lambdas = [ref for ref in loaded_lambdas(model, env) if ref.config.get("defaults") is not None]
+    lambdas = loaded_lambdas(model, env)
+    if any(_holds_text(ref.config.get("closure")) for ref in lambdas):
+        yield Unknown(
+            "a lambda uses a variable from around it, of which the file has a text: a function is written so too"
+        )
+    lambdas = [ref for ref in lambdas if ref.config.get("defaults") is not None]
     if lambdas and keras_api(model, env).loader.lambda_defaults_refused:
         for ref in lambdas:
             yield Mismatch(
@@ -62,6 +67,10 @@ def lost_defaults(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unk
                 found=f"`{_keras(model, env)}` hands them on as a list, which Python refuses",
                 fix="give the values as `arguments=` of the Lambda layer, or replace the lambda by a layer class",
             )
+
+
+def _holds_text(closure: Json) -> bool:
+    return isinstance(closure, list) and any(isinstance(value, str) for value in closure)
 
 
 def _keras(model: ModelSpec, env: Environment) -> str:

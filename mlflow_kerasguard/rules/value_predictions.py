@@ -9,12 +9,10 @@ from mlflow_kerasguard.findings import Level, Mismatch
 from mlflow_kerasguard.keras_api import Unknown
 from mlflow_kerasguard.model import Kind, ModelSpec
 from mlflow_kerasguard.rules.registry import rule
-from mlflow_kerasguard.rules.view import find_class, keras_api, keras_is_missing, own_objects
+from mlflow_kerasguard.rules.view import KERAS_3, find_class, keras_api, keras_is_missing, own_objects
 
 #: What Keras 2.4 writes for `Hashing` without a salt, although it hashes without one.
 _PLACEHOLDER_SALT = [0xDECAFCAFFE, 0xDECAFCAFFE]
-
-_KERAS_3 = 3
 
 
 @rule(
@@ -52,7 +50,7 @@ def other_hard_sigmoid(model: ModelSpec, env: Environment) -> Iterator[Mismatch 
     if keras_is_missing(model, env) or not saver.isdecimal():
         return
     api = keras_api(model, env)
-    if api.loader.hard_sigmoid_by_sixths == (int(saver[:3]) >= _KERAS_3):
+    if api.loader.hard_sigmoid_by_sixths == (int(saver[:3]) >= KERAS_3.major):
         return
     for ref in own_objects(model, env, Kind.FUNCTION):
         if ref.class_name == "hard_sigmoid":

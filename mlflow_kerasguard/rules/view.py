@@ -23,6 +23,9 @@ KERAS_REGISTERED = frozenset(
 )
 _OPTIMIZER_ROLES = frozenset({"optimizer", "optimizer_config"})
 
+#: The first release of the rewritten Keras.
+KERAS_3 = Version("3.0.0")
+
 #: The last 2.x release of the package ``keras``.
 LAST_KERAS_2 = 15
 
@@ -60,8 +63,9 @@ def _number(parts: list[str]) -> int:
     return int(parts[0]) if parts and parts[0].isascii() and parts[0].isdigit() else 0
 
 
-def major(version: str) -> int:
-    return Version(version).major
+def is_keras_3(api: KerasApi) -> bool:
+    """Whether it is the rewritten Keras, with its backends; `tf_keras` goes on as Keras 2."""
+    return api.package == "keras" and Version(api.version) >= KERAS_3
 
 
 def is_legacy_hdf5(model: ModelSpec) -> bool:

@@ -17,6 +17,16 @@ from mlflow_kerasguard.rules.view import find_class, is_legacy_hdf5, keras_api, 
 #: What learns a vocabulary, with a weight for each entry where it is asked for `tf_idf`.
 _LOOKUPS = frozenset({"StringLookup", "IntegerLookup", "TextVectorization"})
 
+#: Recurrent layers that make their cell themselves.
+_CELL_OF = {
+    "LSTM": "LSTMCell",
+    "GRU": "GRUCell",
+    "SimpleRNN": "SimpleRNNCell",
+    **dict.fromkeys(("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"), "ConvLSTMCell"),
+}
+
+_LONGEST_NAME = 40
+
 _RESAVE = "save the model again, in the environment that has it in memory"
 
 #: What a `.keras` file calls the variables of a layer: `<group>/vars/0`.
@@ -81,7 +91,7 @@ def kept_layer(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknow
             yield Mismatch(
                 where=ref.where,
                 expected=f"`{ref.class_name}` to have the weights of two layers, forward and backward",
-                found=f"`{ref.class_name}` of `{api.package}` {api.version} has those of `{_wrapped(ref)}` three times",
+                found=f"`{ref.class_name}` of `{api.package}` {api.version} has those of {_wrapped(ref)} three times",
                 fix=ANOTHER_RELEASE,
             )
 
@@ -133,8 +143,14 @@ def weighted_vocabulary(model: ModelSpec, env: Environment) -> Iterator[Mismatch
 
 
 def _wrapped(ref: ObjectRef) -> str:
+    """The wrapped layer, as messages call it; one with a cell has the cell's weights."""
     inner = ref.config.get("layer")
-    return str(inner.get("class_name"))[:40] if isinstance(inner, dict) else "layer"
+    if not isinstance(inner, dict):
+        return "the layer"
+    name = str(inner.get("class_name"))[:_LONGEST_NAME]
+    cell = inner["config"].get("cell") if isinstance(inner.get("config"), dict) else None
+    found = cell.get("class_name") if isinstance(cell, dict) else _CELL_OF.get(name)
+    return f"`{name}`, which are its `{str(found)[:_LONGEST_NAME]}`'s," if found else f"`{name}`"
 
 
 def _laid_out(model: ModelSpec, env: Environment) -> Iterator[tuple[ObjectRef, KerasApi, Layout, Layout]]:

@@ -41,14 +41,11 @@ def reader(files):
             "Resizing=rounds",
         ),
         (
-            "utils.numerical_utils",
-            "def encode_categorical_inputs(\n    inputs,\n):\n    rank_of_inputs = len(original_shape)\n",
-            "one_hot=keeps",
+            "layers.preprocessing.category_encoding",
+            "class CategoryEncoding:\n    self.backend.nn.one_hot(x)\n",
+            "CategoryEncoding=keeps",
         ),
-        ("utils.numerical_utils", "def encode_categorical_inputs(\n    x,\n):\n    x[-1] == 1\n", "one_hot=squeezes"),
-        ("layers.preprocessing.category_encoding", "class CategoryEncoding:\n    pass\n", "one_hot=squeezes"),
-        ("backend", "def hard_sigmoid(x):\n    point_two = 0.2\n", "hard_sigmoid=0.2 * x + 0.5"),
-        ("backend.tensorflow.nn", "def hard_sigmoid(x):\n    return relu6(x + 3) / 6\n", "hard_sigmoid=x / 6 + 0.5"),
+        ("layers.preprocessing.category_encoding", "class CategoryEncoding:\n    pass\n", "CategoryEncoding=squeezes"),
         ("layers.core.identity", "class Identity:\n    supports_masking = True\n", "Identity=passes masks"),
         ("layers.core.identity", "class Identity:\n    pass\n", "Identity=drops masks"),
         ("layers.multi_head_attention", "class MultiHeadAttention:\n    pass\n", "MultiHeadAttention=ignores masks"),
@@ -74,6 +71,20 @@ def reader(files):
 )
 def test_a_way_to_compute(module, source, expected):
     assert expected in read_computations(reader({module: source}))
+
+
+@pytest.mark.parametrize(
+    ("helper", "expected"),
+    [("input_shape[-1] == 1", "squeezes"), ("rank_of_inputs = len(original_shape)", "keeps")],
+)
+def test_what_is_left_to_a_helper(helper, expected):
+    files = {
+        "utils.numerical_utils": f"def encode_categorical_inputs(\n    inputs,\n):\n    {helper}\n",
+        "layers.preprocessing.discretization": "class Discretization:\n"
+        "    numerical_utils.encode_categorical_inputs(x)\n",
+        "layers.preprocessing.index_lookup": "class IndexLookup:\n    tf_utils.encode_categorical_inputs(x)\n",
+    }
+    assert {f"Discretization={expected}", "IndexLookup=squeezes"} <= read_computations(reader(files))
 
 
 def test_of_what_isnt_there_nothing_is_said():

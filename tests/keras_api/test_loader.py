@@ -114,3 +114,23 @@ def test_which_modules_the_loader_imports(version, files, ref, imported):
 
     fields = {"class_name": "Scale", "module": "shop.layers", "has_module": True, **ref}
     assert SourceKerasApi("keras", version, Files()).imports_module(ObjectRef(**fields)) is imported
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "reductions"),
+    [
+        (
+            "keras/src/losses/loss.py",
+            'def standardize_reduction(reduction):\n    allowed = {\n        "sum",\n        None,\n        "none",\n    }\n',
+            {"sum", "None", "none"},
+        ),
+        (
+            "keras/utils/losses_utils.py",
+            "class ReductionV2(object):\n  AUTO = 'auto'\n  NONE = 'none'\n\n  @classmethod\n  def all(cls):\n    X = 'x'\n",
+            {"auto", "none"},
+        ),
+        ("keras/utils/losses_utils.py", "", set()),
+    ],
+)
+def test_how_losses_may_be_reduced(file, source, reductions):
+    assert read_loader(tree({file: source})).loss_reductions == reductions

@@ -11,6 +11,8 @@ KERAS_2 = {
     "keras/__init__.py": "",
     "keras/api/_v2/keras/__init__.py": "from keras.src.engine.sequential import Sequential\n",
     "keras/api/_v2/keras/layers/__init__.py": "from keras.src.layers.core import Dense\n",
+    "keras/api/_v2/keras/optimizers/schedules/__init__.py": "from keras.src.optimizers.schedules import CosineDecay\n",
+    "keras/api/_v2/keras/optimizers/__init__.py": "from keras.src.optimizers.lion import Lion\n",
     "keras/api/_v2/keras/losses/__init__.py": "from keras.src.losses import mean_squared_error\n",
     "keras/src/__init__.py": "",
     "keras/src/engine/sequential.py": "class Sequential: ...\n",
@@ -36,6 +38,7 @@ KERAS_2 = {
     ),
     "keras/src/optimizers/adam.py": "@register_keras_serializable()\nclass Adam: ...\n",
     "keras/src/optimizers/lion.py": "class Lion: ...\n",
+    "keras/src/optimizers/schedules.py": "class CosineDecay: ...\n",
     "keras/src/optimizers/legacy/__init__.py": "",
     "keras/src/optimizers/legacy/adam.py": "class Adam: ...\n",
 }
@@ -51,12 +54,14 @@ KERAS_3 = {
     "keras/src/layers/__init__.py": "from keras.src.layers.core import Dense, dot\n",
     "keras/src/layers/core.py": "class Dense: ...\ndef dot(a, b): ...\n",
     "keras/src/losses/__init__.py": (
-        "from keras.src.losses.losses import mean_squared_error\n"
-        'ALL_OBJECTS_DICT = {\n    "mse": mean_squared_error,\n}\n'
+        "from keras.src.losses.losses import Focal, Huber, focal, mean_squared_error\n"
+        "ALL_OBJECTS = {\n    Huber,\n    mean_squared_error,\n}\n"
+        'ALL_OBJECTS_DICT.update({\n    "mse": mean_squared_error,\n})\n'
     ),
     "keras/src/losses/losses.py": (
         '@keras_export(\n    ["keras.metrics.mean_squared_error", "keras.losses.mean_squared_error"]\n)\n'
         "def mean_squared_error(a, b): ...\n"
+        "class Huber: ...\nclass Focal: ...\n@keras_export('keras.losses.focal')\ndef focal(a, b): ...\n"
     ),
     "keras/src/dtype_policies/__init__.py": "from keras.src.dtype_policies.policy import DTypePolicy\n",
     "keras/src/dtype_policies/policy.py": "class DTypePolicy: ...\n",
@@ -111,6 +116,10 @@ COMPILED = {"section": Section.COMPILE}
         # Not registered by Keras itself, so somebody else has to have done it.
         (ref("Custom>Lion", role="optimizer_config", **COMPILED), True, None),
         (ref("Adam", role="callbacks", **COMPILED), True, None),
+        # Inside of an optimizer.
+        (ref("CosineDecay", role="learning_rate", **COMPILED), True, "keras.src.optimizers.schedules.CosineDecay"),
+        (ref("Lion", role="inner_optimizer", **COMPILED), True, "keras.src.optimizers.lion.Lion"),
+        (ref("Gone", role="learning_rate", **COMPILED), True, None),
     ],
 )
 def test_keras_2(asked, legacy, path):
@@ -129,6 +138,10 @@ def test_keras_2(asked, legacy, path):
         # No table in this release: the module counts.
         (ref("DTypePolicy", "keras", role="dtype"), False, "keras.src.dtype_policies.policy.DTypePolicy"),
         (ref("Policy", "keras.mixed_precision", role="dtype"), False, None),
+        # HDF5 names losses without a module, and what isn't in the table isn't found.
+        (ref("Huber", role="loss", **COMPILED), True, "keras.src.losses.losses.Huber"),
+        (ref("Focal", role="loss", **COMPILED), True, None),
+        (ref("CosineDecay", role="learning_rate", **COMPILED), True, None),
     ],
 )
 def test_keras_3(asked, legacy, path):
@@ -144,6 +157,7 @@ def test_keras_3(asked, legacy, path):
         ("3.0.5", ref("mse", "keras.losses", role="loss", has_module=False), True),
         ("3.0.5", ref("mean_squared_error", "builtins"), True),
         ("3.0.5", ref("no_such_function", "builtins"), None),
+        ("3.0.5", ref("focal", "keras.losses", role="loss", has_module=False, **COMPILED), False),
         # One of TensorFlow's functions under a name of Keras's.
         ("2.15.0", ref("leaky_relu", "keras.activations", role="activation"), True),
         ("2.15.0", ref("leaky_elu", "keras.activations", role="activation"), None),

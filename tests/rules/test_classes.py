@@ -39,6 +39,16 @@ CASES = [
         fires=True,
         found="has no `from_config`",
     ),
+    Case(
+        code="KG209",
+        name="keras-2-calls-the-class",
+        model=model(ref("Old"), format="h5"),
+        environment=environment(
+            packages={"keras": "2.9.0", "tensorflow": "2.9.3"},
+            classes={**CLASSES, "keras.constraints.Old": ClassApi(path="k.Old", rebuildable=False)},
+        ),
+        fires=False,
+    ),
     Case(code="KG209", name="as-usual", model=model(ref("keras.layers.Dense")), fires=False),
     Case(code="KG209", name="no-keras", model=model(GONE), environment=NO_KERAS, fires=False),
     Case(code="KG201", name="gone", model=model(GONE), fires=True, where='layers["thresholdedrelu"]', found="3.15.1"),

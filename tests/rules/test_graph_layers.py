@@ -1,10 +1,10 @@
-"""KG310 to KG316: what the layers of a graph are given, and what they give back."""
+"""KG310 to KG317: what the layers of a graph are given, and what they give back."""
 
 from __future__ import annotations
 
 from mlflow_kerasguard.keras_api import ClassApi
 from tests.builders import Case, environment, model, ref
-from tests.rules.graph_models import functional, keras, layer, nested, new, tensor
+from tests.rules.graph_models import functional, keras, layer, nested, new, old, tensor
 
 NO_KERAS = environment(packages={})
 NEW = keras()
@@ -31,15 +31,15 @@ def sequential(*layers):
 HIDES = keras(attention_hides_scores=True)
 
 
-def attention(of="keras.layers.Attention", **kwargs):
-    return functional(layer("y", new("x", **kwargs), of=of))
+def attention(of="keras.layers.Attention", outputs=(0, 1)):
+    return functional(layer("y", new("x"), of=of), outputs=[["y", 0, number] for number in outputs])
 
 
 CASES = [
     Case(
         code="KG316",
-        name="scores-asked-for",
-        model=attention(return_attention_scores=True),
+        name="scores-are-returned",
+        model=attention(),
         environment=HIDES,
         fires=True,
         where='layers["y"]',
@@ -47,19 +47,35 @@ CASES = [
     ),
     Case(
         code="KG316",
-        name="not-asked-for",
-        model=attention(return_attention_scores=False),
+        name="scores-are-used",
+        model=functional(
+            layer("scores", new("x"), of="keras.layers.Attention"),
+            layer("y", new(tensor("scores", 0, 1))),
+        ),
         environment=HIDES,
-        fires=False,
+        fires=True,
+        where='layers["scores"]',
     ),
-    Case(code="KG316", name="3.8", model=attention(return_attention_scores=True), environment=NEW, fires=False),
+    Case(code="KG316", name="not-used", model=attention(outputs=(0,)), environment=HIDES, fires=False),
+    Case(code="KG316", name="3.8", model=attention(), environment=NEW, fires=False),
     Case(
         code="KG316",
         name="another-layer",
-        model=attention(of="keras.layers.MultiHeadAttention", return_attention_scores=True),
+        model=attention(of="keras.layers.MultiHeadAttention"),
         environment=HIDES,
         fires=False,
     ),
+    Case(
+        code="KG317",
+        name="variadic-function",
+        model=functional(layer("y", ["_CONSTANT_VALUE", -1, "bij,bkj->bik", {}], of="TFOpLambda")),
+        fires=True,
+        where='layers["y"]',
+        found="none",
+    ),
+    Case(code="KG317", name="with-a-tensor", model=functional(layer("y", old("x"), of="TFOpLambda")), fires=False),
+    Case(code="KG317", name="by-name", model=functional(layer("y", old("x", b=["x", 0, 0]))), fires=False),
+    Case(code="KG317", name="no-calls", model=functional(layer("y", of="Dense")), fires=False),
     Case(
         code="KG310",
         name="ellipsis",

@@ -17,8 +17,8 @@ def of(python, source="arithmetic", *, trusted=TRUSTED, **fields):
     return with_code(BYTECODE[python][source], trusted=trusted, **fields)
 
 
-def with_code(code, *, trusted=TRUSTED, defaults=None, **fields):
-    config = {} if code is None else {"code": code, "defaults": defaults, "closure": None}
+def with_code(code, *, trusted=TRUSTED, defaults=None, closure=None, **fields):
+    config = {} if code is None else {"code": code, "defaults": defaults, "closure": closure}
     function = ObjectRef(
         kind=Kind.LAMBDA, class_name="__lambda__", where='layers["lambda"].function', parent=1, config=config
     )
@@ -94,5 +94,14 @@ CASES = [
     Case(code="KG712", name="no-lambda", environment=KERAS_3, fires=False),
     Case(code="KG713", name="refused", model=of("3.11", defaults=[2]), environment=KERAS_3, fires=True, found="a list"),
     Case(code="KG713", name="taken", model=of("3.11", defaults=[2]), environment=KERAS_2, fires=False),
+    Case(
+        code="KG713",
+        name="text-in-the-closure",
+        model=of("3.11", closure=["double"]),
+        environment=KERAS_2,
+        fires=False,
+        unknown="a function is written so too",
+    ),
+    Case(code="KG713", name="number-in-the-closure", model=of("3.11", closure=[2]), environment=KERAS_2, fires=False),
     Case(code="KG713", name="none", model=of("3.11"), environment=KERAS_3, fires=False),
 ]

@@ -109,7 +109,7 @@ CASES = [
         model=WRAPPED,
         environment=target(bidirectional_keeps_layer=True),
         fires=True,
-        found="`LSTM` three times",
+        found="`LSTM`, which are its `LSTMCell`'s, three times",
     ),
     Case(
         code="KG603",
@@ -117,7 +117,18 @@ CASES = [
         model=hdf5("Bidirectional", {"name": "b", "layer": 1}),
         environment=target(bidirectional_keeps_layer=True),
         fires=True,
-        found="`layer` three times",
+        found="the layer three times",
+    ),
+    Case(
+        code="KG603",
+        name="layer-of-a-cell",
+        model=hdf5(
+            "Bidirectional",
+            {"name": "b", "layer": {"class_name": "RNN", "config": {"cell": {"class_name": "GRUCell", "config": {}}}}},
+        ),
+        environment=target(bidirectional_keeps_layer=True),
+        fires=True,
+        found="`RNN`, which are its `GRUCell`'s, three times",
     ),
     Case(code="KG603", name="later", model=WRAPPED, environment=HERE, fires=False),
     Case(code="KG603", name="no-keras", model=WRAPPED, environment=NO_KERAS, fires=False),

@@ -33,7 +33,6 @@ INSIDE_TENSORFLOW = {"2.4.0": "2.4.4", "2.5.0": "2.5.3"}
 
 #: Directories without anything that a model could name.
 LEFT_OUT = (
-    "applications/",
     "datasets/",
     "benchmarks/",
     "integration_tests/",
