@@ -124,6 +124,7 @@ class LoaderFacts:
         hdf5_keeps_axis_number: it hands on a plain number as well.
         hdf5_finalizes_state: the legacy HDF5 path tells layers when their weights are there.
         normalization_checks_shapes: ``Normalization`` takes a mean and a variance of the same shape only.
+        dot_wants_tuples: ``Dot`` can't be built from shapes that are lists, which they are after JSON.
         batch_axis_is_number: ``BatchNormalization`` takes a number as its axis, not a list of one.
         lookups_without_weights: lookup layers keep what they learned beside their weights, where a
             legacy HDF5 file of Keras 2 has it among them.
@@ -148,6 +149,7 @@ class LoaderFacts:
         lambda_defaults_refused: a lambda's defaults stay the list that JSON made of them, which no function takes.
         resize_interpolations: how images can be resized; empty where its source doesn't list it.
         loss_reductions: what a loss takes as its ``reduction``, with ``None`` as a word; empty where it isn't checked.
+        quantization_modes: how layers can be quantized; empty where its source doesn't list it.
         computations: how layers compute, where releases differ, as ``RandomCrop=resizes``.
         bidirectional_keeps_layer: ``Bidirectional`` has the weights of the layer it was given besides
             those of the two that it makes of it.
@@ -183,8 +185,10 @@ class LoaderFacts:
     lambda_defaults_refused: bool = False
     resize_interpolations: frozenset[str] = frozenset()
     loss_reductions: frozenset[str] = frozenset()
+    quantization_modes: frozenset[str] = frozenset()
     computations: frozenset[str] = frozenset()
     normalization_checks_shapes: bool = False
+    dot_wants_tuples: bool = False
     batch_axis_is_number: bool = False
     lookups_without_weights: bool = False
     hard_sigmoid_by_sixths: bool = False

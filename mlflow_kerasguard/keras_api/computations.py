@@ -73,6 +73,36 @@ _SOURCES = {
     "IndexLookup": _one_hot("index_lookup", "IndexLookup"),
     "Hashing": _one_hot("hashing", "Hashing"),
     "HashedCrossing": _one_hot("hashed_crossing", "HashedCrossing"),
+    # How the weights of quantized layers are kept.
+    "Dense in int8": _Source(
+        ("layers.core.dense",),
+        "Dense",
+        {
+            "kernel first, scales in one dimension": r"def quantized_build\(",
+            "scales in two dimensions": r"kernel_scale",
+        },
+    ),
+    "Embedding in int8": _Source(
+        ("layers.core.embedding",),
+        "Embedding",
+        {
+            "a scale for each dimension": r"shape=\(self\.output_dim,\)",
+            "a scale for each entry": r"embeddings_scale",
+        },
+    ),
+    "Dense in int4": _Source(
+        ("layers.core.dense",), "Dense", {"packed by columns": r"packed_cols", "packed by rows": r"packed_rows"}
+    ),
+    "EinsumDense in int4": _Source(
+        ("layers.core.einsum_dense",),
+        "EinsumDense",
+        {"packed by columns": r"packed_cols", "packed along an axis of the equation": r"packed_len"},
+    ),
+    "Embedding in int4": _Source(
+        ("layers.core.embedding",),
+        "Embedding",
+        {"scales in groups": r"n_groups", "a scale for each entry": r"packed_rows"},
+    ),
     "Identity": _Source(
         ("layers.core.identity",), "Identity", {"passes masks": "supports_masking = True", "drops masks": _ELSE}
     ),

@@ -37,6 +37,7 @@ def with_layer_facts(facts: LoaderFacts, read: ReadText) -> LoaderFacts:
         bidirectional_keeps_layer="serialize_keras_object(layer)" in bidirectional
         and "super().__init__(layer, **kwargs)" in bidirectional,
         normalization_checks_shapes="np.shape(mean) != np.shape(variance)" in normalization,
+        dot_wants_tuples=_wants_tuples(read("layers.merging.dot")),
         batch_axis_is_number="self.axis = int(axis)" in read("layers.normalization.batch_normalization"),
         lookups_without_weights="self.idf_weights = tf.Variable(" in lookup and bool(legacy),
         hard_sigmoid_by_sixths="return relu6(x + tf.constant(3.0" in read("backend.tensorflow.nn"),
@@ -46,9 +47,20 @@ def with_layer_facts(facts: LoaderFacts, read: ReadText) -> LoaderFacts:
         attention_hides_scores=_hides_scores(read("layers.attention.attention")),
         pipeline_keeps_dicts="class Pipeline" in pipeline and "def from_config" not in pipeline,
         modes_before_multi_hot='BINARY = "binary"' in lookup,
+        quantization_modes=_quantization_modes(read("dtype_policies.dtype_policy")),
         slashes_refused='"/" in name' in read("ops.operation"),
         zip_layer_groups=_zip_layer_groups(read("saving.saving_lib", "saving.experimental.saving_lib")),
     )
+
+
+def _wants_tuples(merging: str) -> bool:
+    """Keras 2 has a decorator that makes tuples of lists."""
+    return "isinstance(input_shape[0], tuple)" in merging and "shape_type_conversion" not in merging
+
+
+def _quantization_modes(text: str) -> frozenset[str]:
+    listed = re.search(r"^QUANTIZATION_MODES = \(([^)]*)\)", text, re.MULTILINE)
+    return frozenset(re.findall(r'"(\w+)"', listed[1])) if listed else frozenset()
 
 
 def _hides_scores(attention: str) -> bool:

@@ -36,7 +36,8 @@ _COMPILE_NAMESPACES = {
 }
 
 #: Keys of an optimizer's configuration whose objects Keras 2 looks up by class name as well.
-_INNER_COMPILE_NAMESPACES = {"learning_rate": "optimizers.schedules", "inner_optimizer": "optimizers"}
+_SCHEDULES = "optimizers.schedules"
+_INNER_COMPILE_NAMESPACES = {"learning_rate": _SCHEDULES, "inner_optimizer": "optimizers"}
 
 #: Keys under which a layer or model itself stands; the model has none.
 LAYER_ROLES = frozenset({"", "layers"})
@@ -110,18 +111,24 @@ class Lookup:
 
         The second is `_resolve_compile_arguments_compat` of Keras 3.
         """
-        namespace = _COMPILE_NAMESPACES.get(ref.role)
+        inner = None if self.is_keras_3 else _INNER_COMPILE_NAMESPACES.get(ref.role)
+        namespace = _COMPILE_NAMESPACES.get(ref.role, inner)
         if namespace is None:
-            inner = None if self.is_keras_3 else _INNER_COMPILE_NAMESPACES.get(ref.role)
-            return self.public(f"keras.{inner}", ref.class_name) if inner else None
+            return None
+        if namespace == _SCHEDULES:
+            return self.public(f"keras.{namespace}", ref.class_name)
         _, _, short = ref.class_name.rpartition(">")
         if not self.finds_loss(ref):
             return None
         by_name = self._optimizer(short, ref.config) if namespace == "optimizers" else None
-        found = by_name or self._implementation(namespace, short)
+        found = by_name or self._implementation(namespace, short) or self._experimental(ref)
         if short != ref.class_name and found is not None and not self.is_keras_3 and not _is_registered(found):
             return None
         return found
+
+    def _experimental(self, ref: ObjectRef) -> Definition | None:
+        """An optimizer of Keras 2.10 that stands in no table, and is registered by its name."""
+        return self.public("keras.optimizers.experimental", ref.class_name.rpartition(">")[2])
 
     def finds_loss(self, ref: ObjectRef) -> bool:
         """Whether a loss of an HDF5 file, if it is one, is in the table that Keras 3 looks it up in."""

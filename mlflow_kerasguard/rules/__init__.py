@@ -5,6 +5,7 @@ and one silent case in the tests' table of that family.
 """
 
 from mlflow_kerasguard.rules import (
+    building,
     classes,
     computations,
     config,
@@ -17,6 +18,7 @@ from mlflow_kerasguard.rules import (
     lambdas,
     mask_predictions,
     predictions,
+    quantization,
     safety,
     saved_model,
     saved_model_safety,
@@ -31,6 +33,7 @@ from mlflow_kerasguard.rules.registry import RULES, RegisteredRule
 __all__ = [
     "RULES",
     "RegisteredRule",
+    "building",
     "classes",
     "computations",
     "config",
@@ -43,6 +46,7 @@ __all__ = [
     "lambdas",
     "mask_predictions",
     "predictions",
+    "quantization",
     "safety",
     "saved_model",
     "saved_model_safety",

@@ -12,7 +12,7 @@ from mlflow_kerasguard.keras_api.tables import to_snake_case
 from mlflow_kerasguard.model import ModelSpec, ObjectRef
 from mlflow_kerasguard.rules.registry import rule
 from mlflow_kerasguard.rules.view import is_legacy_hdf5, keras_api, keras_is_missing
-from mlflow_kerasguard.rules.weights import wanted_layout
+from mlflow_kerasguard.rules.weights import own_cell, wanted_layout
 
 _LAYERS = "layers"
 _PRIVATE = "_layer_checkpoint_dependencies"
@@ -44,10 +44,14 @@ def other_group(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unkno
         if ref.parent == 0 and ref.role == "layers" and to_snake_case(ref.class_name) in names:
             yield Mismatch(
                 where=ref.where,
-                expected=f"`{ref.class_name}` to find its weights under `{min(groups)}`",
+                expected=f"`{ref.class_name}`{_own_cell(ref)} to find its weights under `{min(groups)}`",
                 found=f"`{api.package}` {api.version} looks under `{min(known)}` only",
                 fix=ANOTHER_RELEASE,
             )
+
+
+def _own_cell(ref: ObjectRef) -> str:
+    return own_cell({"class_name": ref.class_name, "config": ref.config})
 
 
 def _assets(model: ModelSpec) -> set[tuple[str, ...]]:

@@ -10,7 +10,8 @@ from mlflow_kerasguard.findings import ANOTHER_RELEASE, Level, Mismatch
 from mlflow_kerasguard.keras_api import KerasApi, Unknown
 from mlflow_kerasguard.keras_api.tables import to_snake_case
 from mlflow_kerasguard.layouts import Layout, Shape, layout
-from mlflow_kerasguard.model import Kind, ModelSpec, ObjectRef
+from mlflow_kerasguard.model import Json, Kind, ModelSpec, ObjectRef
+from mlflow_kerasguard.rules.quantization import QUANTIZED, quantization_mode
 from mlflow_kerasguard.rules.registry import rule
 from mlflow_kerasguard.rules.view import find_class, is_legacy_hdf5, keras_api, keras_is_missing, own_objects
 
@@ -26,6 +27,9 @@ _CELL_OF = {
 }
 
 _LONGEST_NAME = 40
+
+#: What a layer in float8 has before its other variables, where it is built so: a number and its history, thrice.
+_FLOAT8_SCALES: tuple[Shape, ...] = ((), (None,)) * 3
 
 _RESAVE = "save the model again, in the environment that has it in memory"
 
@@ -143,14 +147,30 @@ def weighted_vocabulary(model: ModelSpec, env: Environment) -> Iterator[Mismatch
 
 
 def _wrapped(ref: ObjectRef) -> str:
-    """The wrapped layer, as messages call it; one with a cell has the cell's weights."""
+    """The wrapped layer, as messages call it."""
     inner = ref.config.get("layer")
     if not isinstance(inner, dict):
         return "the layer"
-    name = str(inner.get("class_name"))[:_LONGEST_NAME]
-    cell = inner["config"].get("cell") if isinstance(inner.get("config"), dict) else None
-    found = cell.get("class_name") if isinstance(cell, dict) else _CELL_OF.get(name)
-    return f"`{name}`, which are its `{str(found)[:_LONGEST_NAME]}`'s," if found else f"`{name}`"
+    return f"`{str(inner.get('class_name'))[:_LONGEST_NAME]}`{own_cell(inner)}"
+
+
+def own_cell(item: Mapping[str, Json]) -> str:
+    """What of a recurrent layer holds its weights, to be added to its name; empty for other layers.
+
+    Args:
+        item: the serialized layer, or a wrapper of one.
+    """
+    name, config = str(item.get("class_name")), item.get("config")
+    config = config if isinstance(config, dict) else {}
+    inner = next((config[key] for key in ("cell", "layer") if isinstance(config.get(key), dict)), None)
+    if "layer" in config and inner is not None:
+        return own_cell(inner)
+    if inner is not None:
+        cell, inside = str(inner.get("class_name"))[:_LONGEST_NAME], inner.get("config")
+        own = inside.get("name") if isinstance(inside, dict) else None
+    else:
+        cell, own = _CELL_OF.get(name, ""), None
+    return f", whose `{cell}` `{str(own or to_snake_case(cell))[:_LONGEST_NAME]}` has its weights," if cell else ""
 
 
 def _laid_out(model: ModelSpec, env: Environment) -> Iterator[tuple[ObjectRef, KerasApi, Layout, Layout]]:
@@ -176,6 +196,9 @@ def wanted_layout(ref: ObjectRef, model: ModelSpec, api: KerasApi) -> Layout | N
         return {"": ()}
     if ref.class_name == "Normalization" and api.loader.normalization_keeps_weights:
         return layout(ref.class_name, {**ref.config, "mean": None, "variance": None})
+    if quantization_mode(ref) == "float8" and ref.class_name in QUANTIZED and is_legacy_hdf5(model):
+        plain = layout(ref.class_name, {**ref.config, "dtype": None, "quantization_config": None})
+        return plain and {"": (*_FLOAT8_SCALES, *_flat(plain)[""])}
     return layout(ref.class_name, ref.config)
 
 

@@ -125,3 +125,20 @@ def test_what_keras_3_changed():
     assert found.lookups_without_weights
     assert found.hard_sigmoid_by_sixths
     assert not facts(index_lookup="self.idf_weights = tf.Variable(").lookups_without_weights
+
+
+def test_how_layers_can_be_quantized():
+    assert facts(dtype_policy='QUANTIZATION_MODES = ("int8", "float8")\n').quantization_modes == {"int8", "float8"}
+    assert facts(dtype_policy="class DTypePolicy:\n").quantization_modes == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("if not isinstance(input_shape[0], tuple):", True),
+        ("@tf_utils.shape_type_conversion\nif not isinstance(input_shape[0], tuple):", False),
+        ("if not isinstance(input_shape[0], (tuple, list)):", False),
+    ],
+)
+def test_what_dot_is_built_from(text, wanted):
+    assert facts(**{"merging.dot": text}).dot_wants_tuples is wanted

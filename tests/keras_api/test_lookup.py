@@ -38,6 +38,8 @@ KERAS_2 = {
     ),
     "keras/src/optimizers/adam.py": "@register_keras_serializable()\nclass Adam: ...\n",
     "keras/src/optimizers/lion.py": "class Lion: ...\n",
+    "keras/src/optimizers/adamw.py": "@register_keras_serializable()\nclass AdamW: ...\n",
+    "keras/api/_v2/keras/optimizers/experimental/__init__.py": "from keras.src.optimizers.adamw import AdamW\n",
     "keras/src/optimizers/schedules.py": "class CosineDecay: ...\n",
     "keras/src/optimizers/legacy/__init__.py": "",
     "keras/src/optimizers/legacy/adam.py": "class Adam: ...\n",
@@ -115,6 +117,8 @@ COMPILED = {"section": Section.COMPILE}
         ),
         # Not registered by Keras itself, so somebody else has to have done it.
         (ref("Custom>Lion", role="optimizer_config", **COMPILED), True, None),
+        # In none of the tables, but registered.
+        (ref("Custom>AdamW", role="optimizer_config", **COMPILED), True, "keras.src.optimizers.adamw.AdamW"),
         (ref("Adam", role="callbacks", **COMPILED), True, None),
         # Inside of an optimizer.
         (ref("CosineDecay", role="learning_rate", **COMPILED), True, "keras.src.optimizers.schedules.CosineDecay"),

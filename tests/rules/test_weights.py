@@ -13,6 +13,7 @@ CLASSES = {
 NO_KERAS = environment(packages={}, classes=CLASSES)
 HERE = environment(classes=CLASSES)
 DENSE = {"name": "d", "units": 3, "use_bias": True}
+FLOAT8 = {"class_name": "QuantizedFloat8DTypePolicy", "config": {"mode": "float8"}}
 CELL = {"class_name": "LSTM", "config": {"units": 2, "use_bias": False}}
 SIDES = [(4, 8), (2, 8)]
 
@@ -98,6 +99,28 @@ CASES = [
     Case(code="KG602", name="any-input", model=hdf5("Dense", DENSE, (9, 3), (3,)), environment=HERE, fires=False),
     Case(
         code="KG602",
+        name="float8-after-training",
+        model=hdf5("Dense", {**DENSE, "dtype": FLOAT8}, (4, 3), (3,), (), (9,), (), (9,), (), (9,)),
+        environment=HERE,
+        fires=True,
+        found="wants `()` there",
+    ),
+    Case(
+        code="KG602",
+        name="float8-from-the-start",
+        model=hdf5("Dense", {**DENSE, "dtype": FLOAT8}, (), (9,), (), (9,), (), (9,), (4, 3), (3,)),
+        environment=HERE,
+        fires=False,
+    ),
+    Case(
+        code="KG602",
+        name="float8-in-a-zip",
+        model=archive("Dense", {**DENSE, "dtype": FLOAT8}, layers__dense=[(4, 3), (3,), (), (9,), (), (9,), (), (9,)]),
+        environment=HERE,
+        fires=False,
+    ),
+    Case(
+        code="KG602",
         name="any-shape",
         model=archive("Normalization", {"name": "n"}, layers__normalization=[(3,), (3,), ()]),
         environment=HERE,
@@ -109,7 +132,7 @@ CASES = [
         model=WRAPPED,
         environment=target(bidirectional_keeps_layer=True),
         fires=True,
-        found="`LSTM`, which are its `LSTMCell`'s, three times",
+        found="`LSTM`, whose `LSTMCell` `lstm_cell` has its weights, three times",
     ),
     Case(
         code="KG603",
@@ -128,7 +151,7 @@ CASES = [
         ),
         environment=target(bidirectional_keeps_layer=True),
         fires=True,
-        found="`RNN`, which are its `GRUCell`'s, three times",
+        found="`RNN`, whose `GRUCell` `gru_cell` has its weights, three times",
     ),
     Case(code="KG603", name="later", model=WRAPPED, environment=HERE, fires=False),
     Case(code="KG603", name="no-keras", model=WRAPPED, environment=NO_KERAS, fires=False),
