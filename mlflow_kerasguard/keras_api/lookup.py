@@ -116,7 +116,7 @@ class Lookup:
         if namespace is None:
             return None
         if namespace == _SCHEDULES:
-            return self.public(f"keras.{namespace}", ref.class_name)
+            return self.public(f"keras.{namespace}", ref.class_name) or self._early_schedule(ref.class_name)
         _, _, short = ref.class_name.rpartition(">")
         if not self.finds_loss(ref):
             return None
@@ -125,6 +125,10 @@ class Lookup:
         if short != ref.class_name and found is not None and not self.is_keras_3 and not _is_registered(found):
             return None
         return found
+
+    def _early_schedule(self, name: str) -> Definition | None:
+        """A schedule that Keras 2.4 had under other public names; it finds them where they are defined."""
+        return self.tree.resolve(f"{self.package}.optimizer_v2.learning_rate_schedule", name)
 
     def _experimental(self, ref: ObjectRef) -> Definition | None:
         """An optimizer of Keras 2.10 that stands in no table, and is registered by its name."""

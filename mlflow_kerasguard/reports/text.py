@@ -100,7 +100,7 @@ def _undecided_blocks(items: Sequence[Undecided]) -> Iterator[list[str]]:
     for rule, lacking in reasons.items():
         alike.setdefault(tuple(lacking), []).append(rule)
     for unknown, rules in alike.items():
-        codes = ", ".join(rule.code for rule in rules)
+        codes = ", ".join(sorted(rule.code for rule in rules))
         title = f"{rules[0].title}?" if len(rules) == 1 else f"{len(rules)} rules can't tell"
         yield [
             *_wrap(title, first=f"undecided {codes}: ", indent="  "),

@@ -55,10 +55,16 @@ def missing_keras(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unk
         saver = f"=={model.keras_version}" if model.keras_version else ""
         yield Mismatch(
             where="environment",
-            expected=f"`{package}`, which saved the model",
+            expected=f"`{package}`, which saved the model{_root_class(model)}",
             found=f"{env.source} has no `{package}`",
             fix=f"pip install '{package}{saver}'",
         )
+
+
+def _root_class(model: ModelSpec) -> str:
+    """The model's own class, where the file names it with its module."""
+    root = model.objects[0] if model.objects else None
+    return f" as a `{root.path}`" if root is not None and root.module else ""
 
 
 @rule(

@@ -74,10 +74,10 @@ def other_packing(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unk
             continue
         saver = saving_api(model, env)
         before, after = (ways_of(each).get(subject) for each in (saver, api))
-        if before and after and before != after:
+        if before and before != after:
             yield Mismatch(
                 where=ref.where,
                 expected=f"weights of `{ref.class_name}` in `{mode}` as in `{saver.package}` {saver.version}: {before}",
-                found=f"`{api.package}` {api.version} keeps them otherwise: {after}",
+                found=f"`{api.package}` {api.version} keeps them otherwise: {after or 'the layer is never quantized'}",
                 fix=ANOTHER_RELEASE,
             )

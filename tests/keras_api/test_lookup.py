@@ -40,6 +40,7 @@ KERAS_2 = {
     "keras/src/optimizers/lion.py": "class Lion: ...\n",
     "keras/src/optimizers/adamw.py": "@register_keras_serializable()\nclass AdamW: ...\n",
     "keras/api/_v2/keras/optimizers/experimental/__init__.py": "from keras.src.optimizers.adamw import AdamW\n",
+    "keras/optimizer_v2/learning_rate_schedule.py": "class CosineDecayRestarts: ...\n",
     "keras/src/optimizers/schedules.py": "class CosineDecay: ...\n",
     "keras/src/optimizers/legacy/__init__.py": "",
     "keras/src/optimizers/legacy/adam.py": "class Adam: ...\n",
@@ -122,6 +123,11 @@ COMPILED = {"section": Section.COMPILE}
         (ref("Adam", role="callbacks", **COMPILED), True, None),
         # Inside of an optimizer.
         (ref("CosineDecay", role="learning_rate", **COMPILED), True, "keras.src.optimizers.schedules.CosineDecay"),
+        (
+            ref("CosineDecayRestarts", role="learning_rate", **COMPILED),
+            True,
+            "keras.optimizer_v2.learning_rate_schedule.CosineDecayRestarts",
+        ),
         (ref("Lion", role="inner_optimizer", **COMPILED), True, "keras.src.optimizers.lion.Lion"),
         (ref("Gone", role="learning_rate", **COMPILED), True, None),
     ],

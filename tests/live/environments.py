@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -63,7 +64,8 @@ def find_python(version: str) -> Path:
 def release_python(release: Release, cache: Path) -> tuple[Path, dict[str, str]]:
     """The interpreter that runs ``release``, and the variables that it needs; made where it isn't there."""
     cache = cache.absolute()
-    base = cache / "-".join([f"python{release.python}", *(part.replace("==", "") for part in release.base[:1])])
+    # Named after all that is in it: whatever another version of these tests left there is another environment.
+    base = cache / "-".join([f"python{release.python}", *(re.sub(r"[^\w.-]", "", part) for part in release.base)])
     _once(base, lambda building: make_environment(building, release.base, find_python(release.python)))
     path = [str(ROOT)]
     if release.own:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-SHARED_TENSORFLOW = "tensorflow-cpu==2.18.1"
+#: Keras 3.0 needs `dm-tree`, which no later release brings along.
+SHARED = ("tensorflow-cpu==2.18.1", "dm-tree")
 
 #: The last patch of each TensorFlow 2, and what it says too little about: its other packages have
 #: moved on since.
@@ -65,7 +66,7 @@ def find_release(name: str) -> Release:
     if match := re.fullmatch(r"tfk2\.(\d+)", name):
         return _tf_keras(name, int(match[1]))
     if re.fullmatch(r"3\.\d+\.\d+", name):
-        return Release(name=name, module="keras", python="3.11", base=(SHARED_TENSORFLOW,), own=f"keras=={name}")
+        return Release(name=name, module="keras", python="3.11", base=SHARED, own=f"keras=={name}")
     raise ValueError(f"`{name}` is no release: expected `3.8.0` (Keras), `k2.7` (tensorflow.keras) or `tfk2.18`")
 
 
@@ -81,5 +82,5 @@ def _keras_2(name: str, minor: int) -> Release:
 def _tf_keras(name: str, minor: int) -> Release:
     if minor < 15:
         raise ValueError(f"`{name}` is no release: tf_keras began with 2.15")
-    tensorflow = SHARED_TENSORFLOW if minor == 18 else f"tensorflow-cpu==2.{minor}.*"
-    return Release(name=name, module="tf_keras", python="3.11", base=(tensorflow,), own=f"tf-keras==2.{minor}.*")
+    base = SHARED if minor == 18 else (f"tensorflow-cpu==2.{minor}.*",)
+    return Release(name=name, module="tf_keras", python="3.11", base=base, own=f"tf-keras==2.{minor}.*")

@@ -16,7 +16,11 @@ INT4 = {"class_name": "Int4DTypePolicy", "config": {"mode": "int4/128", "source_
 def there(*ways, modes=KNOWN, version="3.15.1"):
     packages = {"keras": version, "tensorflow": "2.21.0"}
     loader = LoaderFacts(quantization_modes=modes, computations=frozenset(ways))
-    return environment(packages=packages, keras={"loader": loader}, classes={**CLASSES, "keras.layers.Conv2D": ""})
+    return environment(
+        packages=packages,
+        keras={"loader": loader},
+        classes={**CLASSES, "keras.layers.Conv2D": "", "keras.layers.Embedding": ""},
+    )
 
 
 def quantized(dtype=INT8, name="Dense", version="3.11.3"):
@@ -34,7 +38,21 @@ CASES = [
     Case(code="KG620", name="no-keras", model=quantized(INT4), environment=NO_KERAS, fires=False),
     Case(code="KG621", name="int4", model=quantized(INT4), environment=BY_COLUMNS, fires=True, found="by columns"),
     Case(code="KG621", name="same-way", model=quantized(INT4, version="3.14.1"), environment=BY_COLUMNS, fires=False),
-    Case(code="KG621", name="another-mode", model=quantized(), environment=BY_COLUMNS, fires=False),
+    Case(
+        code="KG621",
+        name="never-quantized",
+        model=quantized(name="Embedding", version="3.3.3"),
+        environment=there(),
+        fires=True,
+        found="never quantized",
+    ),
+    Case(
+        code="KG621",
+        name="mode-of-which-nothing-is-known",
+        model=quantized({**INT8, "config": {"mode": "gptq/4/128"}}),
+        environment=BY_COLUMNS,
+        fires=False,
+    ),
     Case(
         code="KG621",
         name="early-name",
