@@ -143,6 +143,7 @@ class LoaderFacts:
         slashes_refused: layers, models and operations take no name with a ``/`` in it.
         zip_layer_groups: the groups of a `.keras` file's weights in which it looks for layers; empty
             where its source doesn't show them.
+        zip_counts_twice: the layers with weights in a `.keras` file are counted twice, as ``dense`` and ``dense_2``.
         lambda_globals: the global names that a lambda finds besides Python's own; empty where its source
             doesn't show them.
         lambda_sees_module: a lambda finds the names of the module that defined it as well, if that is imported.
@@ -200,6 +201,7 @@ class LoaderFacts:
     modes_before_multi_hot: bool = False
     slashes_refused: bool = False
     zip_layer_groups: frozenset[str] = frozenset()
+    zip_counts_twice: bool = False
 
 
 class KerasApi(Protocol):

@@ -58,8 +58,7 @@ class ClassReader:
             accepts_any=accepts_any,
             rebuildable=_is_rebuildable(order),
             build=self._build(order),
-            # Only operations are held to it; a layer's `call` goes through `Layer.__call__`, which sorts arguments.
-            call=_nearest(facts.call for facts in _all_facts(order)) if ".ops." in definition.path else None,
+            call=_nearest(facts.call for facts in _all_facts(order)),
             hands_input_back=bool(_nearest(facts.hands_input_back for facts in _all_facts(order))),
             keeps_assets=any(facts.saves_assets for item in order if (facts := _facts(item))),
             unknown=accepted.unknown,

@@ -14,6 +14,9 @@ ReadText = Callable[..., str]
 #: Where the layers of a functional model are to be found in Keras 2, before `layers` in the alphabet.
 _PRIVATE_GROUP = "_layer_checkpoint_dependencies"
 
+#: Keras 2 keeps a layer with weights twice among its dependencies; later releases don't count it again.
+_PASSES_OVER_VISITED = r"in visited_trackables:\s+continue"
+
 _LOOKUPS = {"StringLookup": "string_lookup", "IntegerLookup": "integer_lookup"}
 
 
@@ -26,6 +29,7 @@ def with_layer_facts(facts: LoaderFacts, read: ReadText) -> LoaderFacts:
     lookup = read("layers.preprocessing.index_lookup")
     pipeline = read("layers.preprocessing.pipeline")
     bidirectional = read("layers.rnn.bidirectional")
+    saving = read("saving.saving_lib", "saving.experimental.saving_lib")
     return replace(
         facts,
         hashing_dtype=_hashing_dtype(read("layers.preprocessing.hashing")),
@@ -49,7 +53,8 @@ def with_layer_facts(facts: LoaderFacts, read: ReadText) -> LoaderFacts:
         modes_before_multi_hot='BINARY = "binary"' in lookup,
         quantization_modes=_quantization_modes(read("dtype_policies.dtype_policy")),
         slashes_refused='"/" in name' in read("ops.operation"),
-        zip_layer_groups=_zip_layer_groups(read("saving.saving_lib", "saving.experimental.saving_lib")),
+        zip_layer_groups=_zip_layer_groups(saving),
+        zip_counts_twice="def _walk_trackable" in saving and not re.search(_PASSES_OVER_VISITED, saving),
     )
 
 

@@ -135,15 +135,12 @@ def encode_module(module: ModuleFacts, defined: tuple[str, ...]) -> dict[str, An
         s=list(module.star_imports),
         a={name: target for name in defined if (target := module.alias(name))},
         f={name: module.exported_as(name) or "" for name in defined if module.has_function(name)},
-        c={
-            name: _encode_class(facts, registered=module.is_registered(name), is_operation=".ops." in module.name)
-            for name, facts in classes.items()
-        },
+        c={name: _encode_class(facts, registered=module.is_registered(name)) for name, facts in classes.items()},
         t=_flat(module.tables),
     )
 
 
-def _encode_class(facts: ClassFacts, *, registered: bool, is_operation: bool) -> dict[str, Any]:
+def _encode_class(facts: ClassFacts, *, registered: bool) -> dict[str, Any]:
     data = _without_empty(b=list(facts.bases), a=int(facts.saves_assets), r=int(registered))
     if facts.constructor is not None:
         forwards = [_flat(forward) for forward in facts.constructor.forwards]
@@ -155,7 +152,7 @@ def _encode_class(facts: ClassFacts, *, registered: bool, is_operation: bool) ->
         data["u"] = list(facts.build)
     if facts.hands_input_back is not None:
         data["h"] = int(facts.hands_input_back)
-    if is_operation and facts.call is not None:
+    if facts.call is not None:
         data["k"] = list(facts.call)
     return data
 

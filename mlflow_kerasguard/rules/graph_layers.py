@@ -14,6 +14,12 @@ from mlflow_kerasguard.rules.graphs import placed_graphs
 from mlflow_kerasguard.rules.registry import rule
 from mlflow_kerasguard.rules.view import find_class, is_legacy_hdf5, keras_api, keras_is_missing, own_objects
 
+#: Where Keras 3 defines operations.
+_OPERATIONS = ".ops."
+
+#: Arguments that `Layer.__call__` takes whatever the layer's own `call` does.
+_TAKEN_BY_ALL = frozenset({"training", "mask"})
+
 _SCORING = frozenset({"Attention", "AdditiveAttention"})
 
 
@@ -169,8 +175,8 @@ def _handed_on(ref: ObjectRef) -> Iterator[tuple[dict[str, Json], str]]:
 @rule(
     "KG315",
     Level.ERROR,
-    title="operation is given an argument that the target's doesn't take",
-    why="A graph keeps what each operation was called with. Where the operation of another release has other "
+    title="layer or operation is called with an argument that the target's doesn't take",
+    why="A graph keeps what each layer and operation was called with. Where that of another release has other "
     "parameters, the call is a `TypeError` in the middle of loading.",
 )
 def unaccepted_argument(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
@@ -178,9 +184,11 @@ def unaccepted_argument(model: ModelSpec, env: Environment) -> Iterator[Mismatch
         for name, layer in placed.graph.layers.items():
             ref = placed.parts.get(name)
             found = find_class(api, ref, model) if ref is not None else None
-            if found is None or found.call is None or ".ops." not in found.path or placed.graph.legacy:
+            if found is None or found.call is None:
                 continue
-            for argument in {text: None for call in layer.calls for text in _unaccepted(call, found.call)}:
+            # `Layer.__call__` sorts what it is given by position; `Operation.__call__` hands it on.
+            unaccepted = _unaccepted if _OPERATIONS in found.path and not placed.graph.legacy else _unaccepted_names
+            for argument in {text: None for call in layer.calls for text in unaccepted(call, found.call)}:
                 yield Mismatch(
                     where=placed.where(name),
                     expected=f"`{layer.class_name}` to take {argument}",
@@ -212,8 +220,12 @@ def _unaccepted(call: Call, parameters: tuple[str, ...]) -> Iterator[str]:
     """What of a call's arguments the parameters leave no place for."""
     if "*" not in parameters and len(call.args) > len([name for name in parameters if name != "**"]):
         yield f"{len(call.args)} arguments by position"
+    yield from _unaccepted_names(call, parameters)
+
+
+def _unaccepted_names(call: Call, parameters: tuple[str, ...]) -> Iterator[str]:
     if "**" not in parameters:
-        yield from (f"`{key}`" for key in call.kwargs if key not in parameters)
+        yield from (f"`{key}`" for key in call.kwargs if key not in parameters and key not in _TAKEN_BY_ALL)
 
 
 def _listed(parameters: tuple[str, ...]) -> str:

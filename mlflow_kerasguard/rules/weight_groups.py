@@ -65,8 +65,8 @@ def _assets(model: ModelSpec) -> set[tuple[str, ...]]:
     "KG607",
     Level.ERROR,
     title="weights are under another name than the target looks for",
-    why="A `.keras` file names the weights of several layers of a class by counting them. Keras 2.13 and 2.14 count "
-    "layers with weights twice (`dense`, `dense_2`), so that later releases find those of the first one only.",
+    why="A `.keras` file names the weights of several layers of a class by counting them. Keras 2.12 and 2.13 count "
+    "layers with weights twice (`dense`, `dense_2`), later releases once: they find those of the first layer only.",
 )
 def counted_otherwise(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
     if keras_is_missing(model, env) or model.format != "keras" or not model.weights:
@@ -77,7 +77,8 @@ def counted_otherwise(model: ModelSpec, env: Environment) -> Iterator[Mismatch |
     known = api.loader.zip_layer_groups
     if _LAYERS not in known or (private and _PRIVATE not in known):
         return  # KG605 says what is to be said of another group.
-    for ref, path in _paths(model, _PRIVATE if private else _LAYERS):
+    group = _PRIVATE if private else _LAYERS
+    for ref, path in _paths(model, group, stored, twice=private and api.loader.zip_counts_twice):
         wanted = wanted_layout(ref, model, api) if path not in stored else None
         if wanted is not None and any(wanted.values()):
             yield Mismatch(
@@ -119,8 +120,15 @@ def _groups(model: ModelSpec) -> frozenset[str]:
     return frozenset(found)
 
 
-def _paths(model: ModelSpec, group: str) -> Iterator[tuple[ObjectRef, str]]:
-    """Each layer that isn't a model itself, and the group that the loader looks for."""
+def _paths(model: ModelSpec, group: str, stored: frozenset[str], *, twice: bool) -> Iterator[tuple[ObjectRef, str]]:
+    """Each layer that isn't a model itself, and the group that the loader looks for.
+
+    Args:
+        model: the model.
+        group: what the layers of a model are under.
+        stored: the groups that the file has.
+        twice: whether layers of a class with weights count twice.
+    """
     inside: dict[int | None, list[int]] = {}
     for index, ref in enumerate(model.objects):
         if ref.role == "layers":
@@ -133,7 +141,7 @@ def _paths(model: ModelSpec, group: str) -> Iterator[tuple[ObjectRef, str]]:
             ref = model.objects[index]
             name = to_snake_case(ref.class_name)
             path = f"{prefix}/{name}_{counts[name]}" if counts[name] else f"{prefix}/{name}"
-            counts[name] += 1
+            counts[name] += 2 if twice and f"{prefix}/{name}" in stored else 1
             if ref.class_name in _NETWORKS:
                 pending.append((index, f"{path}/{group}"))
             else:

@@ -142,3 +142,15 @@ def test_how_layers_can_be_quantized():
 )
 def test_what_dot_is_built_from(text, wanted):
     assert facts(**{"merging.dot": text}).dot_wants_tuples is wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "twice"),
+    [
+        ("def _walk_trackable(trackable):\n    for trackable in container:", True),
+        ("def _walk_trackable(trackable):\n    if id(trackable) in visited_trackables:\n        continue", False),
+        ("def _walk_saveable(saveable):\n", False),
+    ],
+)
+def test_how_layers_of_a_class_are_counted(text, twice):
+    assert facts(saving_lib=text).zip_counts_twice is twice

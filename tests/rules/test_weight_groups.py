@@ -12,8 +12,8 @@ CLASSES = {"keras.Sequential": "", "keras.layers.Dense": "units use_bias name", 
 NO_KERAS = environment(packages={}, classes=CLASSES)
 
 
-def target(groups=BOTH):
-    return environment(classes=CLASSES, keras={"loader": LoaderFacts(zip_layer_groups=groups)})
+def target(groups=BOTH, **facts):
+    return environment(classes=CLASSES, keras={"loader": LoaderFacts(zip_layer_groups=groups, **facts)})
 
 
 def dense(name, **fields):
@@ -83,8 +83,16 @@ CASES = [
         code="KG607",
         name="the-same-release",
         model=archive(f"{PRIVATE}/dense", f"{PRIVATE}/dense_2"),
-        environment=target(frozenset({PRIVATE})),
+        environment=target(frozenset({PRIVATE}), zip_counts_twice=True),
         fires=False,
+    ),
+    Case(
+        code="KG607",
+        name="counted-once-and-looked-for-twice",
+        model=archive(f"{PRIVATE}/dense", f"{PRIVATE}/dense_1"),
+        environment=target(frozenset({PRIVATE}), zip_counts_twice=True),
+        fires=True,
+        where='layers["b"]',
     ),
     Case(code="KG607", name="no-keras", model=archive("layers/dense"), environment=NO_KERAS, fires=False),
     Case(
