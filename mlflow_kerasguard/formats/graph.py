@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from mlflow_kerasguard.model import Json
 
@@ -121,7 +122,7 @@ def is_functional_config(config: Mapping[str, Json]) -> bool:
     return "input_layers" in config and "output_layers" in config and isinstance(config.get("layers"), list)
 
 
-def is_object(value: Json) -> bool:
+def is_object(value: Json) -> TypeGuard[dict[str, Json]]:
     """Whether a value is a serialized layer or model."""
     return (
         isinstance(value, dict) and isinstance(value.get("config"), dict) and isinstance(value.get("class_name"), str)

@@ -143,6 +143,8 @@ class LoaderFacts:
         slashes_refused: layers, models and operations take no name with a ``/`` in it.
         zip_layer_groups: the groups of a `.keras` file's weights in which it looks for layers; empty
             where its source doesn't show them.
+        zip_forgets_bins: a ``Discretization`` isn't told to work out its bins from what a `.keras` file has.
+        sequential_shape_unknown: a Sequential can't tell the shape that it returns, which a wrapper asks for.
         zip_counts_twice: the layers with weights in a `.keras` file are counted twice, as ``dense`` and ``dense_2``.
         lambda_globals: the global names that a lambda finds besides Python's own; empty where its source
             doesn't show them.
@@ -202,6 +204,8 @@ class LoaderFacts:
     slashes_refused: bool = False
     zip_layer_groups: frozenset[str] = frozenset()
     zip_counts_twice: bool = False
+    zip_forgets_bins: bool = False
+    sequential_shape_unknown: bool = False
 
 
 class KerasApi(Protocol):

@@ -29,6 +29,8 @@ def with_layer_facts(facts: LoaderFacts, read: ReadText) -> LoaderFacts:
     lookup = read("layers.preprocessing.index_lookup")
     pipeline = read("layers.preprocessing.pipeline")
     bidirectional = read("layers.rnn.bidirectional")
+    discretization = read("layers.preprocessing.discretization")
+    sequential = read("models.sequential")
     saving = read("saving.saving_lib", "saving.experimental.saving_lib")
     return replace(
         facts,
@@ -54,6 +56,8 @@ def with_layer_facts(facts: LoaderFacts, read: ReadText) -> LoaderFacts:
         quantization_modes=_quantization_modes(read("dtype_policies.dtype_policy")),
         slashes_refused='"/" in name' in read("ops.operation"),
         zip_layer_groups=_zip_layer_groups(saving),
+        zip_forgets_bins="def finalize_state" in discretization and "def load_own_variables" not in discretization,
+        sequential_shape_unknown="class Sequential" in sequential and "def compute_output_shape" not in sequential,
         zip_counts_twice="def _walk_trackable" in saving and not re.search(_PASSES_OVER_VISITED, saving),
     )
 

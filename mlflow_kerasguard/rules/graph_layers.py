@@ -1,4 +1,4 @@
-"""KG310 to KG316: what the layers of a graph are given, and what they give back."""
+"""KG310 to KG318: what the layers of a graph are given, and what they give back."""
 
 from __future__ import annotations
 
@@ -195,6 +195,28 @@ def unaccepted_argument(model: ModelSpec, env: Environment) -> Iterator[Mismatch
                     found=f"`{layer.class_name}` of `{api.package}` {api.version} takes {_listed(found.call)}",
                     fix=ANOTHER_RELEASE,
                 )
+
+
+@rule(
+    "KG318",
+    Level.ERROR,
+    title="wrapped Sequential can't tell its output's shape",
+    why="`TimeDistributed` asks what it wraps for the shape of its output. A Sequential has no answer to that before "
+    "Keras 3.4, so that the first call, which comes with loading, fails.",
+)
+def wrapped_sequential(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    if keras_is_missing(model, env):
+        return
+    api = keras_api(model, env)
+    for ref in own_objects(model, env, Kind.CLASS) if api.loader.sequential_shape_unknown else ():
+        wrapped = ref.config.get("layer")
+        if ref.class_name == "TimeDistributed" and is_object(wrapped) and wrapped["class_name"] == "Sequential":
+            yield Mismatch(
+                where=ref.where,
+                expected="the `Sequential` in a `TimeDistributed` to tell the shape of its output",
+                found=f"`Sequential` of `{api.package}` {api.version} has no `compute_output_shape`",
+                fix=ANOTHER_RELEASE,
+            )
 
 
 @rule(

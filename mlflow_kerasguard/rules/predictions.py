@@ -11,6 +11,9 @@ from mlflow_kerasguard.model import Kind, ModelSpec
 from mlflow_kerasguard.rules.registry import rule
 from mlflow_kerasguard.rules.view import find_class, is_legacy_hdf5, keras_api, keras_is_missing, own_objects
 
+#: What has a vocabulary also where a release knows no assets; HDF5 holds it as little there.
+_LOOKUPS = frozenset({"StringLookup", "IntegerLookup", "TextVectorization"})
+
 
 @rule(
     "KG701",
@@ -25,7 +28,8 @@ def lost_assets(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unkno
     api = keras_api(model, env)
     for ref in own_objects(model, env, Kind.CLASS):
         found = find_class(api, ref, model)
-        if found is not None and found.keeps_assets and ref.config.get("vocabulary") is None:
+        learns = found is not None and (found.keeps_assets or ref.class_name in _LOOKUPS)
+        if learns and ref.config.get("vocabulary") is None:
             yield Mismatch(
                 where=ref.where,
                 expected=f"the vocabulary of `{ref.class_name}`",

@@ -12,7 +12,7 @@ from mlflow_kerasguard.keras_api.tables import to_snake_case
 from mlflow_kerasguard.model import ModelSpec, ObjectRef
 from mlflow_kerasguard.rules.registry import rule
 from mlflow_kerasguard.rules.view import is_legacy_hdf5, keras_api, keras_is_missing
-from mlflow_kerasguard.rules.weights import own_cell, wanted_layout
+from mlflow_kerasguard.rules.weights import own_parts, wanted_layout
 
 _LAYERS = "layers"
 _PRIVATE = "_layer_checkpoint_dependencies"
@@ -44,14 +44,11 @@ def other_group(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unkno
         if ref.parent == 0 and ref.role == "layers" and to_snake_case(ref.class_name) in names:
             yield Mismatch(
                 where=ref.where,
-                expected=f"`{ref.class_name}`{_own_cell(ref)} to find its weights under `{min(groups)}`",
+                expected=f"`{ref.class_name}`{own_parts(ref.class_name, ref.config)} to find its weights under "
+                f"`{min(groups)}`",
                 found=f"`{api.package}` {api.version} looks under `{min(known)}` only",
                 fix=ANOTHER_RELEASE,
             )
-
-
-def _own_cell(ref: ObjectRef) -> str:
-    return own_cell({"class_name": ref.class_name, "config": ref.config})
 
 
 def _assets(model: ModelSpec) -> set[tuple[str, ...]]:
@@ -74,10 +71,9 @@ def counted_otherwise(model: ModelSpec, env: Environment) -> Iterator[Mismatch |
     api = keras_api(model, env)
     stored = _groups(model)
     private = any(path.startswith(_PRIVATE) for path in stored)
-    known = api.loader.zip_layer_groups
-    if _LAYERS not in known or (private and _PRIVATE not in known):
-        return  # KG605 says what is to be said of another group.
     group = _PRIVATE if private else _LAYERS
+    if group not in api.loader.zip_layer_groups:
+        return  # KG605 says what is to be said of another group.
     for ref, path in _paths(model, group, stored, twice=private and api.loader.zip_counts_twice):
         wanted = wanted_layout(ref, model, api) if path not in stored else None
         if wanted is not None and any(wanted.values()):

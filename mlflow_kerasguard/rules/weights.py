@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from mlflow_kerasguard.environment import Environment
 from mlflow_kerasguard.findings import ANOTHER_RELEASE, Level, Mismatch
+from mlflow_kerasguard.formats.graph import is_object
 from mlflow_kerasguard.keras_api import KerasApi, Unknown
 from mlflow_kerasguard.keras_api.tables import to_snake_case
 from mlflow_kerasguard.layouts import Layout, Shape, layout
@@ -15,16 +16,20 @@ from mlflow_kerasguard.rules.quantization import QUANTIZED, quantization_mode
 from mlflow_kerasguard.rules.registry import rule
 from mlflow_kerasguard.rules.view import find_class, is_legacy_hdf5, keras_api, keras_is_missing, own_objects
 
-#: What learns a vocabulary, with a weight for each entry where it is asked for `tf_idf`.
+#: What learns a vocabulary.
 _LOOKUPS = frozenset({"StringLookup", "IntegerLookup", "TextVectorization"})
 
-#: Recurrent layers that make their cell themselves.
-_CELL_OF = {
-    "LSTM": "LSTMCell",
-    "GRU": "GRUCell",
-    "SimpleRNN": "SimpleRNNCell",
-    **dict.fromkeys(("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"), "ConvLSTMCell"),
+#: What layers make themselves to hold their weights.
+_MADE_PARTS: dict[str, tuple[str, ...]] = {
+    "LSTM": ("LSTMCell` `lstm_cell",),
+    "GRU": ("GRUCell` `gru_cell",),
+    "SimpleRNN": ("SimpleRNNCell` `simple_rnn_cell",),
+    **dict.fromkeys(("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"), ("ConvLSTMCell` `conv_lstm_cell",)),
+    "MultiHeadAttention": ("query", "key", "value", "attention_output"),
 }
+
+#: How many parts a message names.
+_MOST_PARTS = 12
 
 _LONGEST_NAME = 40
 
@@ -100,77 +105,36 @@ def kept_layer(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknow
             )
 
 
-@rule(
-    "KG604",
-    Level.ERROR,
-    title="adapted state is loaded and not put to use",
-    why="`Normalization` works out what it subtracts and divides by once its weights are there. An HDF5 loader that "
-    "doesn't tell it so leaves it at 0 and 1: the model loads, and its inputs aren't normalized.",
-)
-def unused_state(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
-    if keras_is_missing(model, env) or not is_legacy_hdf5(model):
-        return
-    api = keras_api(model, env)
-    for ref in own_objects(model, env, Kind.CLASS):
-        if ref.class_name != "Normalization" or ref.config.get("mean") is not None or api.loader.hdf5_finalizes_state:
-            continue
-        if find_class(api, ref, model) is not None:
-            yield Mismatch(
-                where=ref.where,
-                expected="`Normalization` to use the mean and variance in the file",
-                found=f"the HDF5 loader of `{api.package}` {api.version} loads them without telling the layer",
-                fix=ANOTHER_RELEASE,
-            )
-
-
-@rule(
-    "KG606",
-    Level.ERROR,
-    title="learned vocabulary with weights can't be read back",
-    why="A vocabulary that a layer learned for `tf_idf` has a weight for each entry. Keras 3 before 3.14 reads the "
-    "entries without them and then counts the weights that aren't there; no such file loads.",
-)
-def weighted_vocabulary(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
-    if keras_is_missing(model, env) or model.format != "keras":
-        return
-    api = keras_api(model, env)
-    for ref in own_objects(model, env, Kind.CLASS):
-        learned = ref.config.get("output_mode") == "tf_idf" and ref.config.get("vocabulary") is None
-        found = find_class(api, ref, model) if learned and api.loader.idf_assets_refused else None
-        if found is not None and found.keeps_assets:
-            yield Mismatch(
-                where=ref.where,
-                expected=f"`{ref.class_name}` to read the vocabulary that it learned for `tf_idf`",
-                found=f"`{ref.class_name}` of `{api.package}` {api.version} stops at the missing `idf_weights`",
-                fix=ANOTHER_RELEASE,
-            )
-
-
 def _wrapped(ref: ObjectRef) -> str:
     """The wrapped layer, as messages call it."""
     inner = ref.config.get("layer")
-    if not isinstance(inner, dict):
+    if not is_object(inner):
         return "the layer"
-    return f"`{str(inner.get('class_name'))[:_LONGEST_NAME]}`{own_cell(inner)}"
+    return f"`{inner['class_name'][:_LONGEST_NAME]}`{own_parts(inner['class_name'], inner['config'])}"
 
 
-def own_cell(item: Mapping[str, Json]) -> str:
-    """What of a recurrent layer holds its weights, to be added to its name; empty for other layers.
+def own_parts(class_name: str, config: Mapping[str, Json]) -> str:
+    """What inside of a layer holds its weights, to be added to its name; empty where it is the layer itself."""
+    parts = list(dict.fromkeys(_parts(class_name, config)))[:_MOST_PARTS]
+    return f", whose {', '.join(parts)} {'has' if len(parts) == 1 else 'have'} its weights," if parts else ""
 
-    Args:
-        item: the serialized layer, or a wrapper of one.
-    """
-    name, config = str(item.get("class_name")), item.get("config")
-    config = config if isinstance(config, dict) else {}
-    inner = next((config[key] for key in ("cell", "layer") if isinstance(config.get(key), dict)), None)
-    if "layer" in config and inner is not None:
-        return own_cell(inner)
-    if inner is not None:
-        cell, inside = str(inner.get("class_name"))[:_LONGEST_NAME], inner.get("config")
-        own = inside.get("name") if isinstance(inside, dict) else None
-    else:
-        cell, own = _CELL_OF.get(name, ""), None
-    return f", whose `{cell}` `{str(own or to_snake_case(cell))[:_LONGEST_NAME]}` has its weights," if cell else ""
+
+def _parts(class_name: str, config: Mapping[str, Json]) -> list[str]:
+    inside = [config.get(key) for key in ("cell", "layer", "backward_layer")]
+    inside += [part for key in ("layers", "cells") for part in _list(config.get(key))]
+    found = [part for part in inside if is_object(part)]
+    parts = [name for part in found for name in _parts(part["class_name"], part["config"]) or [_name(part)]]
+    return parts + [f"`{part}`" for part in _MADE_PARTS.get(class_name, ())]
+
+
+def _list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
+
+
+def _name(item: Mapping[str, Json]) -> str:
+    """A part's class and, where it has one, its own name."""
+    own = item["config"].get("name")
+    return f"`{item['class_name'][:_LONGEST_NAME]}`{f' `{own[:_LONGEST_NAME]}`' if isinstance(own, str) else ''}"
 
 
 def _laid_out(model: ModelSpec, env: Environment) -> Iterator[tuple[ObjectRef, KerasApi, Layout, Layout]]:

@@ -154,3 +154,11 @@ def test_what_dot_is_built_from(text, wanted):
 )
 def test_how_layers_of_a_class_are_counted(text, twice):
     assert facts(saving_lib=text).zip_counts_twice is twice
+
+
+def test_what_releases_began_to_tell():
+    assert facts(discretization="def finalize_state(self):").zip_forgets_bins
+    assert not facts(discretization="def finalize_state(self):\ndef load_own_variables(self, store):").zip_forgets_bins
+    assert facts(**{"models.sequential": "class Sequential(Model):\n"}).sequential_shape_unknown
+    shape = "class Sequential(Model):\n    def compute_output_shape(self, input_shape):\n"
+    assert not facts(**{"models.sequential": shape}).sequential_shape_unknown

@@ -1,4 +1,4 @@
-"""KG310 to KG317: what the layers of a graph are given, and what they give back."""
+"""KG310 to KG318: what the layers of a graph are given, and what they give back."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ def sliced(key, *, by_name=False):
 def sequential(*layers):
     return model(ref("keras.Sequential", where="model", role="", parent=None, config={"layers": list(layers)}))
 
+
+SEQUENTIAL = {"class_name": "Sequential", "config": {"layers": []}}
 
 HIDES = keras(attention_hides_scores=True)
 
@@ -75,6 +77,35 @@ CASES = [
     ),
     Case(code="KG317", name="with-a-tensor", model=functional(layer("y", old("x"), of="TFOpLambda")), fires=False),
     Case(code="KG317", name="by-name", model=functional(layer("y", old("x", b=["x", 0, 0]))), fires=False),
+    Case(
+        code="KG318",
+        name="sequential",
+        model=model(ref("keras.layers.TimeDistributed", config={"layer": SEQUENTIAL})),
+        environment=keras(sequential_shape_unknown=True),
+        fires=True,
+        found="no `compute_output_shape`",
+    ),
+    Case(
+        code="KG318",
+        name="functional",
+        model=model(ref("keras.layers.TimeDistributed", config={"layer": {**SEQUENTIAL, "class_name": "Functional"}})),
+        environment=keras(sequential_shape_unknown=True),
+        fires=False,
+    ),
+    Case(
+        code="KG318",
+        name="3.4",
+        model=model(ref("keras.layers.TimeDistributed", config={"layer": SEQUENTIAL})),
+        environment=NEW,
+        fires=False,
+    ),
+    Case(
+        code="KG318",
+        name="no-keras",
+        model=model(ref("keras.layers.TimeDistributed", config={"layer": SEQUENTIAL})),
+        environment=NO_KERAS,
+        fires=False,
+    ),
     Case(code="KG317", name="no-calls", model=functional(layer("y", of="Dense")), fires=False),
     Case(
         code="KG310",

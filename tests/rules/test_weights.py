@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mlflow_kerasguard.keras_api import ClassApi, LoaderFacts
 from mlflow_kerasguard.model import WeightSpec
+from mlflow_kerasguard.rules.weights import own_parts
 from tests.builders import Case, environment, model, ref
 
 CLASSES = {
     f"keras.layers.{name}": "name layer mean units use_bias"
-    for name in ("Dense", "Bidirectional", "Normalization", "LSTM")
+    for name in ("Dense", "Bidirectional", "Discretization", "Normalization", "LSTM")
 } | {"keras.layers.StringLookup": ClassApi(path="keras.layers.StringLookup", keeps_assets=True)}
 NO_KERAS = environment(packages={}, classes=CLASSES)
 HERE = environment(classes=CLASSES)
@@ -147,11 +150,17 @@ CASES = [
         name="layer-of-a-cell",
         model=hdf5(
             "Bidirectional",
-            {"name": "b", "layer": {"class_name": "RNN", "config": {"cell": {"class_name": "GRUCell", "config": {}}}}},
+            {
+                "name": "b",
+                "layer": {
+                    "class_name": "RNN",
+                    "config": {"cell": {"class_name": "GRUCell", "config": {"name": "mine"}}},
+                },
+            },
         ),
         environment=target(bidirectional_keeps_layer=True),
         fires=True,
-        found="`RNN`, whose `GRUCell` `gru_cell` has its weights, three times",
+        found="`RNN`, whose `GRUCell` `mine` has its weights, three times",
     ),
     Case(code="KG603", name="later", model=WRAPPED, environment=HERE, fires=False),
     Case(code="KG603", name="no-keras", model=WRAPPED, environment=NO_KERAS, fires=False),
@@ -162,6 +171,28 @@ CASES = [
         environment=target(hdf5_finalizes_state=False),
         fires=True,
         found="without telling the layer",
+    ),
+    Case(
+        code="KG604",
+        name="bins",
+        model=archive("Discretization", {"name": "bins", "bin_boundaries": None, "num_bins": 3}),
+        environment=target(zip_forgets_bins=True),
+        fires=True,
+        where='layers["discretization"]',
+    ),
+    Case(
+        code="KG604",
+        name="given-bins",
+        model=archive("Discretization", {"name": "bins", "bin_boundaries": [1.0]}),
+        environment=target(zip_forgets_bins=True),
+        fires=False,
+    ),
+    Case(
+        code="KG604",
+        name="bins-of-keras-3",
+        model=archive("Discretization", {"name": "bins", "bin_boundaries": None}),
+        environment=HERE,
+        fires=False,
     ),
     Case(
         code="KG604",
@@ -264,3 +295,35 @@ CASES = [
         fires=False,
     ),
 ]
+
+
+LSTM_CELL = {"class_name": "LSTMCell", "config": {"name": "first"}}
+GRU = {"class_name": "GRU", "config": {"name": "gru"}}
+
+
+@pytest.mark.parametrize(
+    ("class_name", "config", "parts"),
+    [
+        ("Dense", {"units": 3}, ""),
+        ("GRU", {}, ", whose `GRUCell` `gru_cell` has its weights,"),
+        ("RNN", {"cell": LSTM_CELL}, ", whose `LSTMCell` `first` has its weights,"),
+        (
+            "RNN",
+            {"cell": {"class_name": "StackedRNNCells", "config": {"cells": [LSTM_CELL, 3]}}},
+            ", whose `LSTMCell` `first` has its weights,",
+        ),
+        (
+            "Bidirectional",
+            {"layer": GRU, "backward_layer": {"class_name": "LSTM", "config": {}}},
+            ", whose `GRUCell` `gru_cell`, `LSTMCell` `lstm_cell` have its weights,",
+        ),
+        ("Sequential", {"layers": [{"class_name": "Dense", "config": {}}]}, ", whose `Dense` has its weights,"),
+        (
+            "MultiHeadAttention",
+            {},
+            ", whose `query`, `key`, `value`, `attention_output` have its weights,",
+        ),
+    ],
+)
+def test_what_inside_of_a_layer_holds_its_weights(class_name, config, parts):
+    assert own_parts(class_name, config) == parts
