@@ -135,6 +135,7 @@ class LoaderFacts:
             are given.
         normalization_reshapes: ``Normalization`` takes as many numbers as it has features, and doesn't spread
             a single one over them.
+        attention_wants_equal_widths: ``MultiHeadAttention`` is built for queries and values of the same last dimension.
         attention_hides_scores: ``Attention`` says that it returns one tensor, also where it is asked for
             the scores as well.
         pipeline_keeps_dicts: ``Pipeline`` doesn't build its layers from their configurations.
@@ -199,6 +200,7 @@ class LoaderFacts:
     normalization_keeps_weights: bool = False
     normalization_reshapes: bool = False
     attention_hides_scores: bool = False
+    attention_wants_equal_widths: bool = False
     pipeline_keeps_dicts: bool = False
     modes_before_multi_hot: bool = False
     slashes_refused: bool = False

@@ -17,6 +17,9 @@ _PRIVATE_GROUP = "_layer_checkpoint_dependencies"
 #: Keras 2 keeps a layer with weights twice among its dependencies; later releases don't count it again.
 _PASSES_OVER_VISITED = r"in visited_trackables:\s+continue"
 
+#: How `MultiHeadAttention` compares what it is given.
+_WIDTHS = "if query_shape[-1] != value_shape[-1]:"
+
 _LOOKUPS = {"StringLookup": "string_lookup", "IntegerLookup": "integer_lookup"}
 
 
@@ -50,6 +53,8 @@ def with_layer_facts(facts: LoaderFacts, read: ReadText) -> LoaderFacts:
         idf_assets_refused="idf_weights=False)" in lookup and "idf_weights is not False" not in lookup,
         normalization_keeps_weights=bool(re.search(r"self\.mean = self\.(add_weight|_add_state_var)", normalization)),
         normalization_reshapes="mean = ops.reshape(mean, self._broadcast_shape)" in normalization,
+        # Keras 2 has the check as well, where nothing asks for it while a graph is built.
+        attention_wants_equal_widths="def compute_output_spec" in attention and _WIDTHS in attention,
         attention_hides_scores=_hides_scores(read("layers.attention.attention")),
         pipeline_keeps_dicts="class Pipeline" in pipeline and "def from_config" not in pipeline,
         modes_before_multi_hot='BINARY = "binary"' in lookup,

@@ -35,6 +35,9 @@ _COMPILE_NAMESPACES = {
     "optimizer_config": "optimizers",
 }
 
+#: Layers that Keras 2 registers itself, by the modules that define them.
+REGISTERED_LAYERS = {"CustomScaleLayer": "applications.inception_resnet_v2"}
+
 #: Keys of an optimizer's configuration whose objects Keras 2 looks up by class name as well.
 _SCHEDULES = "optimizers.schedules"
 _INNER_COMPILE_NAMESPACES = {"learning_rate": _SCHEDULES, "inner_optimizer": "optimizers"}
@@ -86,7 +89,7 @@ class Lookup:
             return self._by_compile_role(ref)
         if legacy_hdf5 and self.is_keras_3 and ref.role not in LAYER_ROLES:
             return None  # What a layer holds goes through `deserialize_keras_object`, which needs a module.
-        return self._layer_by_name(ref.class_name)
+        return self._layer_by_name(ref.class_name) or self._registered_layer(ref.registered_name or ref.class_name)
 
     def goes_by_module(self, ref: ObjectRef) -> bool:
         """Whether an object's module is looked at, not only its class name.
@@ -120,7 +123,9 @@ class Lookup:
         _, _, short = ref.class_name.rpartition(">")
         if not self.finds_loss(ref):
             return None
-        by_name = self._optimizer(short, ref.config) if namespace == "optimizers" else None
+        # What Keras registered isn't looked up in its tables, so that a legacy one can't come of it.
+        config = ref.config if short == ref.class_name else {}
+        by_name = self._optimizer(short, config) if namespace == "optimizers" else None
         found = by_name or self._implementation(namespace, short) or self._experimental(ref)
         if short != ref.class_name and found is not None and not self.is_keras_3 and not _is_registered(found):
             return None
@@ -214,6 +219,14 @@ class Lookup:
             if found is not None and found.class_facts is not None:
                 return found
         return self._named_layers.get(name)
+
+    def _registered_layer(self, name: str) -> Definition | None:
+        """A layer of Keras 2's own applications that registers itself as if it were custom."""
+        _, _, short = name.rpartition(">")
+        module = REGISTERED_LAYERS.get(short) if short != name and not self.is_keras_3 else None
+        names = (f"{self.package}.src.{module}", f"{self.package}.{module}") if module else ()
+        found = (self.tree.resolve(where, short) for where in names)
+        return next((item for item in found if item is not None and _is_registered(item)), None)
 
     @cached_property
     def _legacy_modules(self) -> tuple[str, ...]:

@@ -6,10 +6,15 @@ from collections.abc import Iterator
 
 from mlflow_kerasguard.environment import Environment
 from mlflow_kerasguard.findings import ANOTHER_RELEASE, Level, Mismatch
+from mlflow_kerasguard.formats.graph import Call
 from mlflow_kerasguard.keras_api import Unknown
 from mlflow_kerasguard.model import Kind, ModelSpec
+from mlflow_kerasguard.rules.graphs import placed_graphs
 from mlflow_kerasguard.rules.registry import rule
+from mlflow_kerasguard.rules.shapes import tensors
 from mlflow_kerasguard.rules.view import find_class, keras_api, keras_is_missing, own_objects
+
+_ATTENTION = "MultiHeadAttention"
 
 
 @rule(
@@ -34,3 +39,34 @@ def listed_shapes(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unk
             found=f"`{ref.class_name}` of `{api.package}` {api.version} takes a list of tuples only",
             fix=ANOTHER_RELEASE,
         )
+
+
+@rule(
+    "KG341",
+    Level.ERROR,
+    title="queries and values are of different widths",
+    why="`MultiHeadAttention` of Keras 3 before 3.7 is built only where queries and values have the same last "
+    "dimension; others attend across inputs of different widths.",
+)
+def unequal_widths(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    for placed, api in placed_graphs(model, env):
+        if not api.loader.attention_wants_equal_widths:
+            continue
+        for layer in placed.graph.layers.values():
+            widths = next(filter(None, (_widths(call) for call in layer.calls)), None)
+            if layer.class_name != _ATTENTION or widths is None or widths[0] == widths[1]:
+                continue
+            yield Mismatch(
+                where=placed.where(layer.name),
+                expected=f"`{_ATTENTION}` to attend from {widths[0]} features to {widths[1]}",
+                found=f"`{_ATTENTION}` of `{api.package}` {api.version} takes as many as there are in its queries",
+                fix=ANOTHER_RELEASE,
+            )
+
+
+def _widths(call: Call) -> tuple[int, int] | None:
+    """The last dimensions of a call's query and value, where the file tells both."""
+    given = (*call.args, *(call.kwargs[key] for key in ("query", "value") if key in call.kwargs))
+    shapes = [tensor.shape for tensor in tensors(list(given))[:2]]
+    widths = [shape[-1] for shape in shapes if shape and shape[-1] is not None]
+    return (widths[0], widths[1]) if len(widths) == len(shapes) == 2 else None  # noqa: PLR2004 - query and value

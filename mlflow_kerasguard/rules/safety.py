@@ -16,7 +16,7 @@ from mlflow_kerasguard.keras_api import Unknown
 from mlflow_kerasguard.model import Kind, ModelSpec, ObjectRef
 from mlflow_kerasguard.rules import demands, file_names, gadgets
 from mlflow_kerasguard.rules.registry import rule
-from mlflow_kerasguard.rules.view import comes_with_code, keras_api, keras_is_missing
+from mlflow_kerasguard.rules.view import comes_with_code, keras_api, keras_is_missing, registered_by_keras
 
 LAMBDA = "keras.layers.Lambda"
 
@@ -208,6 +208,8 @@ def disguised(model: ModelSpec, _env: Environment) -> Iterator[Mismatch | Unknow
     for ref in model.objects:
         name = ref.registered_name
         if not name or ref.top_level_module not in {"keras", "tf_keras"} or name in {ref.class_name, "function"}:
+            continue
+        if registered_by_keras(ref):
             continue
         if not {name, ref.path} & model.trusted and name not in model.origin.provided_objects:
             expected = f"no registered name for {shown(ref.path)}, which is one of Keras's own"

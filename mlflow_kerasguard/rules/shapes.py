@@ -76,10 +76,15 @@ def _inputs(config: Mapping[str, Json]) -> dict[str, Tensor]:
 
 def _of_call(call: Call, outputs: Mapping[str, Tensor]) -> Tensor:
     """Keras 3 writes the shape of each tensor; else it is what the layer before returned."""
-    tensor = next(_tensors([*call.args, *call.kwargs.values()]), None)
-    if tensor is not None:
-        return tensor
+    given = tensors([*call.args, *call.kwargs.values()])
+    if given:
+        return given[0]
     return outputs.get(call.inputs[0].layer, Tensor()) if call.inputs else Tensor()
+
+
+def tensors(values: list[Json]) -> list[Tensor]:
+    """What Keras 3 writes of the tensors among a call's arguments; those in lists aren't looked for."""
+    return list(_tensors(values))
 
 
 def _tensors(values: list[Json]) -> Iterator[Tensor]:

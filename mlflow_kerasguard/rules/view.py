@@ -8,6 +8,7 @@ from packaging.version import Version
 
 from mlflow_kerasguard.environment import Environment
 from mlflow_kerasguard.keras_api import ClassApi, KerasApi, Unknown
+from mlflow_kerasguard.keras_api.lookup import REGISTERED_LAYERS
 from mlflow_kerasguard.model import Kind, ModelSpec, ObjectRef
 
 #: Top-level modules whose classes Keras itself brings.
@@ -79,6 +80,11 @@ def compiles_always(model: ModelSpec, env: Environment) -> bool:
         return is_legacy_hdf5(model) and keras_api(model, env).loader.hdf5_compiles_always
     except Unknown:
         return False
+
+
+def registered_by_keras(ref: ObjectRef) -> bool:
+    """Whether a layer that the file names as Keras's bears the name under which Keras itself registers it."""
+    return ref.class_name in REGISTERED_LAYERS and ref.registered_name == f"Custom>{ref.class_name}"
 
 
 def is_keras_own(ref: ObjectRef) -> bool:

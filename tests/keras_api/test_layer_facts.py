@@ -162,3 +162,9 @@ def test_what_releases_began_to_tell():
     assert facts(**{"models.sequential": "class Sequential(Model):\n"}).sequential_shape_unknown
     shape = "class Sequential(Model):\n    def compute_output_shape(self, input_shape):\n"
     assert not facts(**{"models.sequential": shape}).sequential_shape_unknown
+
+
+def test_what_attention_is_built_for():
+    check = "def compute_output_spec(self):\nif query_shape[-1] != value_shape[-1]:\n"
+    assert facts(multi_head_attention=check).attention_wants_equal_widths
+    assert not facts(multi_head_attention="if query_shape[-1] != value_shape[-1]:\n").attention_wants_equal_widths

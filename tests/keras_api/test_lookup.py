@@ -18,6 +18,7 @@ KERAS_2 = {
     "keras/src/engine/sequential.py": "class Sequential: ...\n",
     "keras/src/layers/__init__.py": "",
     "keras/src/layers/core.py": "class Dense: ...\nclass TFOpLambda: ...\n",
+    "keras/src/applications/inception_resnet_v2.py": "@register_keras_serializable()\nclass CustomScaleLayer: ...\n",
     "keras/src/layers/core_v2.py": "class Dense: ...\n",
     "keras/src/layers/serialization.py": (
         "from keras.src.layers import core\nfrom keras.src.layers import core_v2\nfrom keras.src.layers import gone\n"
@@ -85,6 +86,7 @@ def ref(name, module=None, **fields):
     return ObjectRef(**{"class_name": name, "module": module, "has_module": module is not None, "parent": 0, **fields})
 
 
+SCALE = "keras.src.applications.inception_resnet_v2.CustomScaleLayer"
 COMPILED = {"section": Section.COMPILE}
 
 
@@ -101,6 +103,14 @@ COMPILED = {"section": Section.COMPILE}
         (ref("TFOpLambda", role="layers"), True, "keras.src.layers.core.TFOpLambda"),
         (ref("Sequential", role=""), True, "keras.src.engine.sequential.Sequential"),
         (ref("Gone", role="layers"), True, None),
+        # Registered by Keras itself.
+        (ref("Custom>CustomScaleLayer", role="layers"), True, SCALE),
+        (
+            ref("CustomScaleLayer", "keras.src.x", role="layers", registered_name="Custom>CustomScaleLayer"),
+            False,
+            SCALE,
+        ),
+        (ref("CustomScaleLayer", role="layers"), True, None),
         (ref("Policy", role="dtype"), True, "keras.src.mixed_precision.policy.Policy"),
         (ref("GlorotUniform", role="kernel_initializer"), True, "keras.src.initializers.GlorotUniform"),
         (ref("glorot_uniform", role="kernel_initializer"), True, "keras.src.initializers.GlorotUniform"),
@@ -113,6 +123,11 @@ COMPILED = {"section": Section.COMPILE}
         ),
         (
             ref("Custom>Adam", role="optimizer_config", config={"is_legacy_optimizer": False}, **COMPILED),
+            True,
+            "keras.src.optimizers.adam.Adam",
+        ),
+        (
+            ref("Custom>Adam", role="optimizer_config", config={"learning_rate": 1}, **COMPILED),
             True,
             "keras.src.optimizers.adam.Adam",
         ),

@@ -1,9 +1,10 @@
-"""KG340: shapes that layers are built from."""
+"""KG340 and KG341: shapes that layers are built from."""
 
 from __future__ import annotations
 
 from mlflow_kerasguard.keras_api import LoaderFacts
 from tests.builders import CLASSES, Case, environment, model, ref
+from tests.rules.graph_models import functional, keras, layer, new
 
 SHAPES = {"input_shape": [[None, 3], [None, 3]]}
 
@@ -17,7 +18,39 @@ def dot(built=SHAPES, name="Dot"):
     return model(ref(f"keras.layers.{name}", build_config=built))
 
 
+WIDE = keras(attention_wants_equal_widths=True)
+
+
+def wide(width):
+    config = {"shape": [None, 3, width], "dtype": "float32", "keras_history": ["x", 0, 0]}
+    return {"class_name": "__keras_tensor__", "config": config}
+
+
+def attention(*args, of="keras.layers.MultiHeadAttention", **kwargs):
+    return functional(layer("y", new(*args, **kwargs), of=of))
+
+
 CASES = [
+    Case(
+        code="KG341",
+        name="cross-attention",
+        model=attention(wide(4), wide(2)),
+        environment=WIDE,
+        fires=True,
+        where='layers["y"]',
+        found="as many as there are in its queries",
+    ),
+    Case(code="KG341", name="by-name", model=attention(wide(4), value=wide(2)), environment=WIDE, fires=True),
+    Case(code="KG341", name="self-attention", model=attention(wide(4), wide(4)), environment=WIDE, fires=False),
+    Case(code="KG341", name="unknown-width", model=attention(wide(4), wide(None)), environment=WIDE, fires=False),
+    Case(code="KG341", name="later", model=attention(wide(4), wide(2)), environment=keras(), fires=False),
+    Case(
+        code="KG341",
+        name="another-layer",
+        model=attention(wide(4), wide(2), of="keras.layers.Attention"),
+        environment=WIDE,
+        fires=False,
+    ),
     Case(code="KG340", name="dot", model=dot(), environment=there(), fires=True, found="a list of tuples only"),
     Case(code="KG340", name="later", model=dot(), environment=there(dot_wants_tuples=False), fires=False),
     Case(code="KG340", name="not-built", model=dot(None), environment=there(), fires=False),

@@ -153,6 +153,17 @@ CASES = [
         fires=True,
         found="`evil>Dense`",
     ),
+    Case(
+        code="KG108",
+        name="registered-by-keras",
+        model=model(
+            ref(
+                "keras.src.applications.inception_resnet_v2.CustomScaleLayer", registered_name="Custom>CustomScaleLayer"
+            )
+        ),
+        fires=False,
+    ),
+    Case(code="KG108", name="custom-name", model=model(ref(registered_name="Custom>Dense")), fires=True),
     Case(code="KG108", name="own-name", model=model(ref(registered_name="Dense")), fires=False),
     Case(code="KG108", name="custom-class", model=model(ref("shop.Dense", registered_name="shop>Dense")), fires=False),
     Case(
