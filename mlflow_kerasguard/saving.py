@@ -18,6 +18,7 @@ from typing import Any
 from mlflow_kerasguard import artifact, golden, mlflow_private, requirements
 from mlflow_kerasguard.custom_code.capture import CapturedCode, capture
 from mlflow_kerasguard.custom_code.live_objects import LiveObjects, require_constructible
+from mlflow_kerasguard.custom_code.provenance import provenance_of
 from mlflow_kerasguard.engine import check_model
 from mlflow_kerasguard.environment.installed import installed
 from mlflow_kerasguard.errors import ModelNotLoggableError, UsageError
@@ -173,6 +174,8 @@ def _packaged(code: CapturedCode) -> PackagedCode:
         modules={name: f"{artifact.CODE_DIRECTORY}/{path}" for name, path in code.modules.items()},
         objects=code.objects,
         imported_objects=code.imported_objects,
+        fingerprints=code.fingerprints(),
+        provenance=provenance_of(code.sources),
     )
 
 

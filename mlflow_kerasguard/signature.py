@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mlflow_kerasguard.formats.bounded_json import parse_json
 from mlflow_kerasguard.formats.config_tree import collect_objects
 from mlflow_kerasguard.model import Json, ModelSpec, ObjectRef, Origin, Section, WeightSpec
 from mlflow_kerasguard.signature_json import Reader, SignatureError, expect
+from mlflow_kerasguard.source_identity import Fingerprint, Parameter, Provenance
 from mlflow_kerasguard.version import __version__
 
 #: Layout of the document. To change it: additions that older readers may ignore need nothing. For
@@ -35,11 +36,15 @@ class PackagedCode:
         modules: module name to its file, relative to the model's directory.
         objects: the name under which Keras looks for an object to ``module:qualname``.
         imported_objects: likewise, where the module belongs to an installed distribution.
+        fingerprints: those of ``objects``, by the same names.
+        provenance: the repository that the code is from; None where it is in none.
     """
 
     modules: Mapping[str, str] = field(default_factory=dict)
     objects: Mapping[str, str] = field(default_factory=dict)
     imported_objects: Mapping[str, str] = field(default_factory=dict)
+    fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
+    provenance: Provenance | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +141,8 @@ class CompatibilitySignature:
                 "modules": dict(sorted(self.code.modules.items())),
                 "objects": dict(sorted(self.code.objects.items())),
                 "imported_objects": dict(sorted(self.code.imported_objects.items())),
+                "fingerprints": {name: asdict(item) for name, item in sorted(self.code.fingerprints.items())},
+                "provenance": asdict(self.code.provenance) if self.code.provenance else None,
             },
             "files": dict(sorted(self.files.items())),
         }
@@ -180,8 +187,38 @@ def _from_document(document: Reader) -> CompatibilitySignature:
             modules=code.texts("modules"),
             objects=code.texts("objects"),
             imported_objects=code.texts("imported_objects"),
+            fingerprints=_fingerprints(code),
+            provenance=_provenance(code),
         ),
         files=document.texts("files"),
+    )
+
+
+def _fingerprints(code: Reader) -> dict[str, Fingerprint]:
+    """Signatures from before there were fingerprints have none."""
+    if "fingerprints" not in code.value:
+        return {}
+    entries = code.object("fingerprints")
+    return {name: _fingerprint(entries.object(name)) for name in entries.value}
+
+
+def _fingerprint(entry: Reader) -> Fingerprint:
+    return Fingerprint(digest=entry.take("digest", str), parameters=entry.each("parameters", _parameter))
+
+
+def _parameter(entry: Reader) -> Parameter:
+    return Parameter(name=entry.take("name", str), default=entry.optional("default", str))
+
+
+def _provenance(code: Reader) -> Provenance | None:
+    if code.value.get("provenance") is None:
+        return None
+    entry = code.object("provenance")
+    return Provenance(
+        commit=entry.take("commit", str),
+        branch=entry.optional("branch", str),
+        remote=entry.optional("remote", str),
+        modified=tuple(expect(name, str, f"{entry.name}.modified") for name in entry.take("modified", list)),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from mlflow_kerasguard.formats import read_model
 from mlflow_kerasguard.model import Kind
 from mlflow_kerasguard.signature import SCHEMA_VERSION, CompatibilitySignature, PackagedCode
 from mlflow_kerasguard.signature_json import SignatureError
+from mlflow_kerasguard.source_identity import Fingerprint, Parameter, Provenance
 from tests.builders import environment
 from tests.files import dense, layer, write_keras
 
@@ -34,6 +36,12 @@ def signature(tmp_path):
             modules={"scale_layers": "kerasguard/code/scale_layers.py"},
             objects={"tests>Scale": "scale_layers:Scale"},
             imported_objects={"other>Layer": "other.layers:Layer"},
+            fingerprints={
+                "tests>Scale": Fingerprint(
+                    digest="1" * 64, parameters=(Parameter(name="factor", default="2.0"), Parameter(name="**kwargs"))
+                )
+            },
+            provenance=Provenance(commit="a" * 40, branch="main", modified=("scale_layers.py",)),
         ),
         files={"data/model.keras": "0" * 64},
     )
@@ -45,6 +53,7 @@ def test_there_and_back(signature):
     assert again.to_json() == text
     assert again.origin == signature.origin
     assert again.files == signature.files
+    assert again.code == signature.code
     assert again.to_model_spec("x").weights == signature.model.weights
     assert [ref.path for ref in again.model.objects] == [ref.path for ref in signature.model.objects]
 
@@ -151,3 +160,10 @@ def test_what_isnt_json_is_refused(text):
 def test_what_isnt_an_object_is_refused():
     with pytest.raises(SignatureError, match="the compatibility signature has to be an object, not list"):
         CompatibilitySignature.from_json(b"[]")
+
+
+def test_of_before_there_were_fingerprints(signature):
+    document = json.loads(signature.to_json())
+    del document["code"]["fingerprints"], document["code"]["provenance"]
+    code = CompatibilitySignature.from_json(json.dumps(document).encode()).code
+    assert code == replace(signature.code, fingerprints={}, provenance=None)

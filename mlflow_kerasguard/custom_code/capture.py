@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from mlflow_kerasguard.custom_code import main_module
+from mlflow_kerasguard.custom_code.fingerprints import fingerprint
 from mlflow_kerasguard.custom_code.live_objects import FRAMEWORKS, LiveObjects, is_custom, lookup_names
 from mlflow_kerasguard.custom_code.local_modules import (
     Source,
@@ -23,6 +24,7 @@ from mlflow_kerasguard.custom_code.local_modules import (
 )
 from mlflow_kerasguard.errors import CodeCaptureError, UsageError
 from mlflow_kerasguard.model import Kind, ModelSpec
+from mlflow_kerasguard.source_identity import Fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -41,6 +43,7 @@ class CapturedCode:
             the module is one of ``modules``.
         imported_objects: likewise, where the module belongs to an installed distribution.
         imports: modules of distributions that the captured modules import.
+        sources: the files that the code was taken from.
     """
 
     files: Mapping[str, bytes] = field(default_factory=dict)
@@ -48,6 +51,18 @@ class CapturedCode:
     objects: Mapping[str, str] = field(default_factory=dict)
     imported_objects: Mapping[str, str] = field(default_factory=dict)
     imports: frozenset[str] = frozenset()
+    sources: frozenset[Path] = frozenset()
+
+    def fingerprints(self) -> dict[str, Fingerprint]:
+        """Those of the packaged objects, by the names under which Keras looks for them."""
+        found = {}
+        for name, target in self.objects.items():
+            module, _, qualname = target.partition(":")
+            content = self.files[self.modules[module]] if module in self.modules else None
+            own = fingerprint(content, qualname) if content is not None else None
+            if own is not None:
+                found[name] = own
+        return found
 
 
 def capture(
@@ -95,6 +110,7 @@ class _Collection:
         self._objects: dict[str, str] = {}
         self._imported_objects: dict[str, str] = {}
         self._imports: set[str] = set()
+        self._sources: set[Path] = set()
         self._main_objects: dict[str, Any] = {}
 
     def result(self) -> CapturedCode:
@@ -103,6 +119,7 @@ class _Collection:
             modules=dict(sorted(self._modules.items())),
             objects=dict(sorted(self._objects.items())),
             imported_objects=dict(sorted(self._imported_objects.items())),
+            sources=frozenset(self._sources),
             imports=frozenset(name for name in self._imports if top_level_of(name) not in sys.stdlib_module_names),
         )
 
@@ -158,6 +175,7 @@ class _Collection:
             return set()
         path = source.relative_path(module)
         self._put(path, content, module)
+        self._sources.update(filter(None, [source.path]))
         self._modules[module] = path
         package = module if source.is_package else module.rpartition(".")[0]
         try:
@@ -184,6 +202,7 @@ class _Collection:
 
     def _add_file(self, path: Path, relative: Path) -> None:
         self._put(relative.as_posix(), path.read_bytes(), path)
+        self._sources.add(path)
         name = _module_of(PurePosixPath(relative.as_posix()))
         if name is not None:
             self._modules[name] = relative.as_posix()
@@ -207,6 +226,7 @@ class _Collection:
         module = main_module.module_name(script)
         path = f"{module}.py"
         self._put(path, text.encode(), script)
+        self._sources.add(script)
         self._modules[module] = path
         self._objects.update({name: f"{module}:{thing.__qualname__}" for name, thing in self._main_objects.items()})
         for name in imported_names(text.encode(), ""):

@@ -10,6 +10,7 @@ import pytest
 
 from mlflow_kerasguard import load_model, save_model
 from mlflow_kerasguard.custom_code.capture import CapturedCode, capture
+from mlflow_kerasguard.custom_code.fingerprints import fingerprint
 from mlflow_kerasguard.custom_code.live_objects import LiveObjects, is_custom
 from mlflow_kerasguard.custom_code.local_modules import find_source, imported_names, is_installed
 from mlflow_kerasguard.errors import CodeCaptureError, UsageError
@@ -50,6 +51,21 @@ def test_a_class_with_what_it_imports(scale):
     assert found.modules == {"scale_layers": "scale_layers.py", "helpers": "helpers.py"}
     assert found.objects == {"tests>Scale": "scale_layers:Scale"}
     assert found.imports == {NAME}
+
+
+def test_fingerprints_of_what_was_captured(scale, tmp_path):
+    found = captured(with_layer(scale.Scale()), scale_ref())
+    own = found.fingerprints()["tests>Scale"]
+    assert own == fingerprint(found.files["scale_layers.py"], "Scale")
+    assert own.parameters == ()  # Its constructor is Keras's.
+    assert {path.name for path in found.sources} == {"scale_layers.py", "helpers.py"}
+
+
+def test_no_fingerprint_of_what_no_definition_makes():
+    code = CapturedCode(
+        files={"a.py": b"f = make()\n"}, modules={"a": "a.py"}, objects={"f": "a:f", "g": "elsewhere:g"}
+    )
+    assert code.fingerprints() == {}
 
 
 FINDABLE = {

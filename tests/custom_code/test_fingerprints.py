@@ -1,0 +1,112 @@
+"""Fingerprints of custom classes and functions: what counts as a change, and how it is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from mlflow_kerasguard.custom_code.fingerprints import fingerprint
+from mlflow_kerasguard.source_identity import changes
+
+LAYER = '''
+import keras
+
+class Scale(keras.layers.Layer):
+    """Multiplies."""
+
+    def __init__(self, factor=2.0, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = factor  # kept for get_config
+
+    def call(self, x):
+        """The product."""
+        return x * self.factor
+'''
+
+
+def of(source, name="Scale"):
+    return fingerprint(source.encode(), name)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        LAYER.replace("  # kept for get_config", ""),
+        LAYER.replace('"""Multiplies."""', '"""Something else."""'),
+        LAYER.replace('    """Multiplies."""\n\n', ""),
+        LAYER.replace('        """The product."""\n', ""),
+        LAYER.replace("x * self.factor", "(x\n            * self.factor)"),
+        "# moved down\n\n\n" + LAYER + "\nclass Other: ...\n",
+        LAYER.replace("import keras", "if True:\n    import keras"),
+    ],
+    ids=["comment", "docstring", "no-docstring", "docstring-of-a-method", "layout", "place", "surroundings"],
+)
+def test_what_is_no_change(source):
+    assert of(source) == of(LAYER)
+    assert changes("Scale", of(LAYER), of(source)) == ()
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (
+            LAYER.replace("factor=2.0, **kwargs", "factor=2.0, activation='relu', **kwargs"),
+            ("`Scale` gained `activation='relu'`",),
+        ),
+        (LAYER.replace("factor=2.0, ", ""), ("`Scale` lost `factor=2.0`",)),
+        (LAYER.replace("factor=2.0", "factor=3.0"), ("`Scale` takes `factor=3.0` instead of `factor=2.0`",)),
+        (LAYER.replace("factor=2.0", "factor"), ("`Scale` takes `factor` instead of `factor=2.0`",)),
+        (LAYER.replace("x * self", "x + self"), ("the body of `Scale` changed",)),
+        (LAYER.replace("self, x)", "self, y)"), ("the body of `Scale` changed",)),
+    ],
+    ids=["gained", "lost", "default", "no-default", "body", "name"],
+)
+def test_what_is_a_change(source, words):
+    assert changes("Scale", of(LAYER), of(source)) == words
+
+
+def test_an_order_of_parameters():
+    before, after = of("def f(a, b): ...", "f"), of("def f(b, a): ...", "f")
+    assert changes("f", before, after) == ("`f` takes its parameters in another order",)
+
+
+def test_parameters():
+    found = of("def f(a, /, b=1, *args, c, d='x', **kwargs): ...", "f")
+    assert [str(parameter) for parameter in found.parameters] == ["a", "b=1", "*args", "c", "d='x'", "**kwargs"]
+    assert of("class A:\n    def other(self): ...", "A").parameters == ()
+    assert of("async def f(a): ...", "f").parameters == of("def f(a): ...", "f").parameters
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("class Outer:\n    class Inner: ...\n", "Outer.Inner"),
+        ("try:\n    import x\nexcept ImportError:\n    class A: ...\n", "A"),
+        ("if x:\n    def f(): ...\nelse:\n    y = 1\n", "f"),
+    ],
+)
+def test_where_a_definition_may_stand(source, name):
+    assert of(source, name) is not None
+
+
+@pytest.mark.parametrize("name", ["Gone", "Scale.Gone", "keras"])
+def test_what_is_not_defined(name):
+    assert of(LAYER, name) is None
+
+
+def test_the_last_definition_counts():
+    twice = "def f(): return 1\ndef f(): return 2\n"
+    assert of(twice, "f") == of("def f(): return 2\n", "f")
+
+
+def test_a_body_of_a_docstring():
+    assert of('class A:\n    """Nothing."""\n', "A") == of("class A:\n    pass\n", "A")
+
+
+def test_the_digest_is_the_same_on_every_python():
+    """Recorded once: a signature is compared by whatever Python serves the model."""
+    assert of(LAYER).digest == "f8a67510cada7dfef8d3132a0ab9d8f4f2f4803c35ae14d013ba2b5481659716"
+
+
+def test_what_isnt_python():
+    with pytest.raises(SyntaxError):
+        of("def f(:", "f")
