@@ -90,6 +90,15 @@ def _releases(options: argparse.Namespace) -> tuple[str, int]:
     return text, UNDECIDED if Verdict.UNDECIDED in verdicts else REFUSED
 
 
+def _diff(options: argparse.Namespace) -> tuple[str, int]:
+    from mlflow_kerasguard.comparison import diff
+    from mlflow_kerasguard.reports.differences import DIFFERENCES_FORMATS
+
+    differences = diff(options.first, options.second)
+    text = DIFFERENCES_FORMATS[options.format](options.first, options.second, differences)
+    return text, REFUSED if differences else OK
+
+
 def _status(report: Report) -> int:
     if report.ok:
         return OK
@@ -130,6 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_check(commands.add_parser("check", help="hold a model against this environment, or others"))
     _add_releases(commands.add_parser("releases", help="tell which releases of Keras load a model"))
+    _add_diff(commands.add_parser("diff", help="tell what two models differ in"))
     _add_explain(commands.add_parser("explain", help="say what a rule means"))
     _add_rules(commands.add_parser("rules", help="list all rules"))
     return parser
@@ -180,6 +190,18 @@ def _add_releases(parser: argparse.ArgumentParser) -> None:
     )
     _add_model(parser)
     parser.set_defaults(run=_releases)
+
+
+def _add_diff(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Tell what two models differ in: versions, objects, configuration, shapes of weights, custom code and "
+        "environment. Nothing of either is loaded or run."
+    )
+    parser.epilog = "exit status: 0 no differences, 1 differences, 2 wrong usage or no such model"
+    for name, which in (("first", "MODEL_A"), ("second", "MODEL_B")):
+        parser.add_argument(name, metavar=which, help="a model file or directory, or an MLflow model URI")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="of the answer (default: %(default)s)")
+    parser.set_defaults(run=_diff)
 
 
 def _add_explain(parser: argparse.ArgumentParser) -> None:

@@ -29,7 +29,7 @@ LAYERS = {
     "rules": "rules rules.*",
     "engine": "engine",
     "check and artifact": "mlflow_private tracking signature_json signature artifact logged_environment against checking releases",
-    "tools of the flavor": "keras_runtime custom_code custom_code.* golden requirements staging",
+    "tools of the flavor": "keras_runtime custom_code custom_code.* comparison golden requirements staging",
     "flavor": "saving loading serving flavor",
     "surface": "(package) cli __main__",
 }

@@ -36,6 +36,23 @@ def fingerprint(source: bytes, qualname: str) -> Fingerprint | None:
     return Fingerprint(digest=_digest(node), parameters=tuple(_parameters(node)))
 
 
+def source_of(source: bytes, qualname: str) -> str | None:
+    """The text of one definition of a module, with its decorators; None where there is no such definition.
+
+    Args:
+        source: the module's text.
+        qualname: as for :func:`fingerprint`.
+
+    Raises:
+        SyntaxError: it isn't Python.
+    """
+    node = _find(ast.parse(source), qualname)
+    if node is None:
+        return None
+    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+    return "\n".join(source.decode("utf-8", "replace").splitlines()[first - 1 : node.end_lineno])
+
+
 def _find(tree: ast.Module, qualname: str) -> _Definition | None:
     """The last definition of that name counts, as when the module runs."""
     body: list[ast.stmt] = tree.body
