@@ -59,6 +59,8 @@ def missing_function(model: ModelSpec, env: Environment) -> Iterator[Mismatch | 
         return
     api = keras_api(model, env)
     for ref in own_objects(model, env, Kind.FUNCTION):
+        if _stays_a_word(ref, model):
+            continue
         if api.find_function(ref, legacy_hdf5=is_legacy_hdf5(model)) is None:
             yield Mismatch(
                 where=ref.where,
@@ -66,6 +68,11 @@ def missing_function(model: ModelSpec, env: Environment) -> Iterator[Mismatch | 
                 found=f"`{api.package}` {api.version} has none of that name",
                 fix=ANOTHER_RELEASE,
             )
+
+
+def _stays_a_word(ref: ObjectRef, model: ModelSpec) -> bool:
+    """Whether it is a loss or metric that a `.keras` file holds by its bare name: that is looked up when training."""
+    return model.format == "keras" and ref.section is Section.COMPILE and not ref.has_module
 
 
 @rule(

@@ -30,6 +30,10 @@ MULTIPLY = environment(
     keras={"operations": frozenset({"Multiply"})},
 )
 
+UNKNOWN_LOSS = function(
+    "keras.losses.logcosh2", role="loss", where="compile_config.loss", section=Section.COMPILE, has_module=False
+)
+
 CASES = [
     Case(
         code="KG209",
@@ -98,6 +102,8 @@ CASES = [
         model=model(ref("shop.layers.Scale"), function("keras.activations.mine", parent=1)),
         fires=False,
     ),
+    Case(code="KG202", name="word-that-waits-for-training", model=model(UNKNOWN_LOSS), fires=False),
+    Case(code="KG202", name="word-in-hdf5", model=model(UNKNOWN_LOSS, format="h5"), fires=True),
     Case(code="KG202", name="no-keras", model=model(MSE), environment=NO_KERAS, fires=False),
     Case(code="KG203", name="alias", model=model(MSE, format="h5"), environment=ALIASED, fires=True, found="that name"),
     Case(code="KG203", name="zip-format", model=model(MSE), environment=ALIASED, fires=False),
