@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from mlflow_kerasguard.environment import Environment
 from mlflow_kerasguard.findings import ANOTHER_RELEASE, Level, Mismatch
+from mlflow_kerasguard.formats.graph import GraphLayer
 from mlflow_kerasguard.keras_api import FunctionApi, Unknown
 from mlflow_kerasguard.model import Kind, ModelSpec, ObjectRef, Section
-from mlflow_kerasguard.rules.graphs import called_as_layers
+from mlflow_kerasguard.rules.graphs import layers_by_place
 from mlflow_kerasguard.rules.registry import rule
 from mlflow_kerasguard.rules.view import (
     find_class,
@@ -132,17 +133,28 @@ def operation_taken_for_layer(model: ModelSpec, env: Environment) -> Iterator[Mi
     if keras_is_missing(model, env) or not is_legacy_hdf5(model):
         return
     api = keras_api(model, env)
-    alike = called_as_layers(model, env)
+    graph = layers_by_place(model, env)
     for ref in own_objects(model, env, Kind.CLASS):
         # Every layer's config says whether it is trainable and of what type; an operation's doesn't.
         if ref.role != "layers" or ref.has_module or {"trainable", "dtype"} & set(ref.config):
             continue
-        if ref.where in alike:
+        layer = graph.get(ref.where)
+        if layer is not None and _is_called_as_a_layer(layer):
             continue
         if api.has_operation(ref.class_name) and find_class(api, ref, model) is not None:
             yield Mismatch(
                 where=ref.where,
-                expected=f"the operation `{ref.class_name}`",
+                expected=f"the operation `{ref.class_name}`{_arguments(layer)}",
                 found=f"the HDF5 loader of `{api.package}` {api.version} builds `keras.layers.{ref.class_name}`",
                 fix="save the model again as `.keras`, in the environment that has it in memory",
             )
+
+
+def _is_called_as_a_layer(layer: GraphLayer) -> bool:
+    """With one tensor, or one list of them, and nothing else: a layer such as `Concatenate` then does the same."""
+    return bool(layer.calls) and all(len(call.args) == 1 and call.inputs and not call.kwargs for call in layer.calls)
+
+
+def _arguments(layer: GraphLayer | None) -> str:
+    names = dict.fromkeys(key for call in (layer.calls if layer else ()) for key in call.kwargs)
+    return f" with {', '.join(f'`{name[:40]}`' for name in names)}" if names else ""

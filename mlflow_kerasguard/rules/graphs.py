@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from mlflow_kerasguard.environment import Environment
-from mlflow_kerasguard.formats.graph import Graph, read_graph
+from mlflow_kerasguard.formats.graph import Graph, GraphLayer, read_graph
 from mlflow_kerasguard.keras_api import KerasApi
 from mlflow_kerasguard.model import ModelSpec, ObjectRef
 from mlflow_kerasguard.rules.view import comes_with_code, is_keras_own, keras_api, keras_is_missing
@@ -59,17 +59,9 @@ def _graphs(model: ModelSpec, env: Environment) -> Iterator[Placed]:
             yield placed
 
 
-def called_as_layers(model: ModelSpec, env: Environment) -> frozenset[str]:
-    """The places of what is called like a layer: with one tensor, or one list of them, and nothing else.
-
-    An operation such as `Concatenate`, taken for the layer of its name, then does the same.
-    """
-    return frozenset(
-        placed.where(layer.name)
-        for placed in _graphs(model, env)
-        for layer in placed.graph.layers.values()
-        if layer.calls and all(len(call.args) == 1 and call.inputs and not call.kwargs for call in layer.calls)
-    )
+def layers_by_place(model: ModelSpec, env: Environment) -> dict[str, GraphLayer]:
+    """What the model's graphs hold, by the place that messages call it by."""
+    return {placed.where(layer.name): layer for placed in _graphs(model, env) for layer in placed.graph.layers.values()}
 
 
 class _Same:

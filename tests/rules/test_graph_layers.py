@@ -264,6 +264,16 @@ CASES = [
     ),
     Case(
         code="KG204",
+        name="called-with-more",
+        model=functional(layer("y", new("x", weights=[1]), of="Concatenate", axis=-1), format="h5"),
+        environment=environment(
+            classes={"keras.layers.Concatenate": "axis name"}, keras={"operations": frozenset({"Concatenate"})}
+        ),
+        fires=True,
+        where='layers["y"]',
+    ),
+    Case(
+        code="KG204",
         name="called-like-the-layer",
         model=functional(layer("y", new([tensor("x"), tensor("x")]), of="Concatenate", axis=-1), format="h5"),
         environment=environment(
