@@ -123,6 +123,9 @@ class LoaderFacts:
         hdf5_drops_axis: the legacy HDF5 path of Keras 3 drops ``axis`` but for a list of one number.
         hdf5_keeps_axis_number: it hands on a plain number as well.
         hdf5_finalizes_state: the legacy HDF5 path tells layers when their weights are there.
+        lookups_never_in_hdf5: lookup layers always have a table among their weights, which HDF5 can't give back.
+        shear_bounds: between which two numbers the factors of ``RandomShear`` have to be, as ``0,1``; empty where
+            it doesn't say.
         normalization_checks_shapes: ``Normalization`` takes a mean and a variance of the same shape only.
         dot_wants_tuples: ``Dot`` can't be built from shapes that are lists, which they are after JSON.
         batch_axis_is_number: ``BatchNormalization`` takes a number as its axis, not a list of one.
@@ -191,6 +194,8 @@ class LoaderFacts:
     loss_reductions: frozenset[str] = frozenset()
     quantization_modes: frozenset[str] = frozenset()
     computations: frozenset[str] = frozenset()
+    lookups_never_in_hdf5: bool = False
+    shear_bounds: str = ""
     normalization_checks_shapes: bool = False
     dot_wants_tuples: bool = False
     batch_axis_is_number: bool = False

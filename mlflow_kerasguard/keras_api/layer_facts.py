@@ -45,6 +45,8 @@ def with_layer_facts(facts: LoaderFacts, read: ReadText) -> LoaderFacts:
         hdf5_finalizes_state="finalize_state()" in hdf5 or "def finalize_state" not in normalization,
         bidirectional_keeps_layer="serialize_keras_object(layer)" in bidirectional
         and "super().__init__(layer, **kwargs)" in bidirectional,
+        lookups_never_in_hdf5="tracked_table = self._add_trackable(self._table" in lookup,
+        shear_bounds=_shear_bounds(read("layers.preprocessing.image_preprocessing.random_shear")),
         normalization_checks_shapes="np.shape(mean) != np.shape(variance)" in normalization,
         dot_wants_tuples=_wants_tuples(read("layers.merging.dot")),
         batch_axis_is_number="self.axis = int(axis)" in read("layers.normalization.batch_normalization"),
@@ -75,6 +77,11 @@ def _wants_tuples(merging: str) -> bool:
 def _quantization_modes(text: str) -> frozenset[str]:
     listed = re.search(r"^QUANTIZATION_MODES = \(([^)]*)\)", text, re.MULTILINE)
     return frozenset(re.findall(r'"(\w+)"', listed[1])) if listed else frozenset()
+
+
+def _shear_bounds(text: str) -> str:
+    bounds = re.search(r"_FACTOR_BOUNDS = \(([-\d.]+), ([-\d.]+)\)", text)
+    return f"{bounds[1]},{bounds[2]}" if bounds else ""
 
 
 def _hides_scores(attention: str) -> bool:

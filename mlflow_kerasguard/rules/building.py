@@ -1,4 +1,4 @@
-"""KG34x: shapes that layers are built from before their weights are read."""
+"""KG34x: shapes and numbers that layers are built from before their weights are read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mlflow_kerasguard.environment import Environment
 from mlflow_kerasguard.findings import ANOTHER_RELEASE, Level, Mismatch
 from mlflow_kerasguard.formats.graph import Call
 from mlflow_kerasguard.keras_api import Unknown
-from mlflow_kerasguard.model import Kind, ModelSpec
+from mlflow_kerasguard.model import Json, Kind, ModelSpec
 from mlflow_kerasguard.rules.graphs import placed_graphs
 from mlflow_kerasguard.rules.registry import rule
 from mlflow_kerasguard.rules.shapes import tensors
@@ -70,3 +70,33 @@ def _widths(call: Call) -> tuple[int, int] | None:
     shapes = [tensor.shape for tensor in tensors(list(given))[:2]]
     widths = [shape[-1] for shape in shapes if shape and shape[-1] is not None]
     return (widths[0], widths[1]) if len(widths) == len(shapes) == 2 else None  # noqa: PLR2004 - query and value
+
+
+@rule(
+    "KG342",
+    Level.ERROR,
+    title="factor is outside of the range that the layer takes",
+    why="`RandomShear` makes a range from minus to plus of a single factor, writes that, and takes numbers from 0 to 1 "
+    "only: what it wrote can't be read back, not even by the same release.",
+)
+def refused_factor(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    if keras_is_missing(model, env):
+        return
+    for ref in own_objects(model, env, Kind.CLASS):
+        if ref.class_name != "RandomShear":
+            continue
+        api = keras_api(model, env)
+        low, _, high = api.loader.shear_bounds.partition(",")
+        for key in ("x_factor", "y_factor") if high else ():
+            outside = [number for number in _numbers(ref.config.get(key)) if not float(low) <= number <= float(high)]
+            if outside:
+                yield Mismatch(
+                    where=ref.where,
+                    expected=f"`{ref.class_name}` to take `{key}` with {outside[0]}",
+                    found=f"`{ref.class_name}` of `{api.package}` {api.version} takes numbers from {low} to {high}",
+                    fix="build the layer with a pair of factors, such as `(0, 0.2)`, and save the model again",
+                )
+
+
+def _numbers(value: Json) -> list[float]:
+    return [item for item in value if isinstance(item, int | float)] if isinstance(value, list) else []

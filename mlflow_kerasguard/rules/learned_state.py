@@ -1,4 +1,4 @@
-"""KG604 and KG606: what preprocessing layers learned, and whether the target puts it to use."""
+"""KG604, KG606 and KG609: what preprocessing layers learned, and whether the target puts it to use."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from mlflow_kerasguard.keras_api import KerasApi, Unknown
 from mlflow_kerasguard.model import Kind, ModelSpec, ObjectRef
 from mlflow_kerasguard.rules.registry import rule
 from mlflow_kerasguard.rules.view import find_class, is_legacy_hdf5, keras_api, keras_is_missing, own_objects
+
+#: What has a vocabulary, in the configuration or learned.
+LOOKUPS = frozenset({"StringLookup", "IntegerLookup", "TextVectorization"})
 
 
 @rule(
@@ -63,5 +66,26 @@ def weighted_vocabulary(model: ModelSpec, env: Environment) -> Iterator[Mismatch
                 where=ref.where,
                 expected=f"`{ref.class_name}` to read the vocabulary that it learned for `tf_idf`",
                 found=f"`{ref.class_name}` of `{api.package}` {api.version} stops at the missing `idf_weights`",
+                fix=ANOTHER_RELEASE,
+            )
+
+
+@rule(
+    "KG609",
+    Level.ERROR,
+    title="lookup table can't be read from HDF5",
+    why="In Keras 2.4 and 2.5 a lookup layer always counts its table among its weights, also where the vocabulary is "
+    "in the configuration; the HDF5 loader takes variables only, and refuses the layer.",
+)
+def table_in_hdf5(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    if keras_is_missing(model, env) or not is_legacy_hdf5(model):
+        return
+    api = keras_api(model, env)
+    for ref in own_objects(model, env, Kind.CLASS) if api.loader.lookups_never_in_hdf5 else ():
+        if ref.class_name in LOOKUPS and find_class(api, ref, model) is not None:
+            yield Mismatch(
+                where=ref.where,
+                expected=f"`{ref.class_name}` to be read from an HDF5 file",
+                found=f"`{ref.class_name}` of `{api.package}` {api.version} has a table that HDF5 can't hold",
                 fix=ANOTHER_RELEASE,
             )

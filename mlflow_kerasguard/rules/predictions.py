@@ -8,11 +8,9 @@ from mlflow_kerasguard.environment import Environment
 from mlflow_kerasguard.findings import Level, Mismatch
 from mlflow_kerasguard.keras_api import Unknown
 from mlflow_kerasguard.model import Kind, ModelSpec
+from mlflow_kerasguard.rules.learned_state import LOOKUPS
 from mlflow_kerasguard.rules.registry import rule
 from mlflow_kerasguard.rules.view import find_class, is_legacy_hdf5, keras_api, keras_is_missing, own_objects
-
-#: What has a vocabulary also where a release knows no assets; HDF5 holds it as little there.
-_LOOKUPS = frozenset({"StringLookup", "IntegerLookup", "TextVectorization"})
 
 
 @rule(
@@ -28,7 +26,8 @@ def lost_assets(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unkno
     api = keras_api(model, env)
     for ref in own_objects(model, env, Kind.CLASS):
         found = find_class(api, ref, model)
-        learns = found is not None and (found.keeps_assets or ref.class_name in _LOOKUPS)
+        # Where a release knows no assets, HDF5 holds the vocabulary as little.
+        learns = found is not None and (found.keeps_assets or ref.class_name in LOOKUPS)
         if learns and ref.config.get("vocabulary") is None:
             yield Mismatch(
                 where=ref.where,

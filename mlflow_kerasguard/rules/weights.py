@@ -12,12 +12,10 @@ from mlflow_kerasguard.keras_api import KerasApi, Unknown
 from mlflow_kerasguard.keras_api.tables import to_snake_case
 from mlflow_kerasguard.layouts import Layout, Shape, layout
 from mlflow_kerasguard.model import Json, Kind, ModelSpec, ObjectRef
+from mlflow_kerasguard.rules.learned_state import LOOKUPS
 from mlflow_kerasguard.rules.quantization import QUANTIZED, quantization_mode
 from mlflow_kerasguard.rules.registry import rule
 from mlflow_kerasguard.rules.view import find_class, is_legacy_hdf5, keras_api, keras_is_missing, own_objects
-
-#: What learns a vocabulary.
-_LOOKUPS = frozenset({"StringLookup", "IntegerLookup", "TextVectorization"})
 
 #: What layers make themselves to hold their weights.
 _MADE_PARTS: dict[str, tuple[str, ...]] = {
@@ -156,7 +154,7 @@ def _laid_out(model: ModelSpec, env: Environment) -> Iterator[tuple[ObjectRef, K
 
 def wanted_layout(ref: ObjectRef, model: ModelSpec, api: KerasApi) -> Layout | None:
     """The variables that the target's layer has; None where they aren't known."""
-    if ref.class_name in _LOOKUPS and is_legacy_hdf5(model) and api.loader.lookups_without_weights:
+    if ref.class_name in LOOKUPS and is_legacy_hdf5(model) and api.loader.lookups_without_weights:
         return {"": ()}
     if ref.class_name == "Normalization" and api.loader.normalization_keeps_weights:
         return layout(ref.class_name, {**ref.config, "mean": None, "variance": None})

@@ -168,3 +168,10 @@ def test_what_attention_is_built_for():
     check = "def compute_output_spec(self):\nif query_shape[-1] != value_shape[-1]:\n"
     assert facts(multi_head_attention=check).attention_wants_equal_widths
     assert not facts(multi_head_attention="if query_shape[-1] != value_shape[-1]:\n").attention_wants_equal_widths
+
+
+def test_tables_and_bounds():
+    assert facts(index_lookup="tracked_table = self._add_trackable(self._table, trainable=False)").lookups_never_in_hdf5
+    assert not facts(index_lookup="self._add_trackable(VocabWeightHandler(self), False)").lookups_never_in_hdf5
+    assert facts(random_shear="    _FACTOR_BOUNDS = (0, 1)\n").shear_bounds == "0,1"
+    assert facts(random_shear="class RandomShear:\n").shear_bounds == ""

@@ -1,4 +1,4 @@
-"""KG340 and KG341: shapes that layers are built from."""
+"""KG340 to KG342: shapes and numbers that layers are built from."""
 
 from __future__ import annotations
 
@@ -30,7 +30,23 @@ def attention(*args, of="keras.layers.MultiHeadAttention", **kwargs):
     return functional(layer("y", new(*args, **kwargs), of=of))
 
 
+SHEAR = environment(
+    keras={"loader": LoaderFacts(shear_bounds="0,1")}, classes={**CLASSES, "keras.layers.RandomShear": ""}
+)
+
+
+def shear(x, y=(0.0, 0.1), name="RandomShear"):
+    return model(ref(f"keras.layers.{name}", config={"x_factor": x, "y_factor": list(y)}))
+
+
 CASES = [
+    Case(code="KG342", name="below", model=shear([-0.1, 0.1]), environment=SHEAR, fires=True, found="from 0 to 1"),
+    Case(code="KG342", name="above", model=shear([0, 0.1], [0, 2]), environment=SHEAR, fires=True),
+    Case(code="KG342", name="inside", model=shear([-0.0, 1.0]), environment=SHEAR, fires=False),
+    Case(code="KG342", name="odd", model=shear("wide"), environment=SHEAR, fires=False),
+    Case(code="KG342", name="another-layer", model=shear([-1, 1], name="Dense"), environment=SHEAR, fires=False),
+    Case(code="KG342", name="not-checked", model=shear([-1, 1]), environment=keras(), fires=False),
+    Case(code="KG342", name="no-keras", model=shear([-1, 1]), environment=environment(packages={}), fires=False),
     Case(
         code="KG341",
         name="cross-attention",

@@ -1,11 +1,26 @@
-"""KG604 and KG606: what preprocessing layers learned."""
+"""KG604, KG606 and KG609: what preprocessing layers learned."""
 
 from __future__ import annotations
 
 from tests.builders import Case
-from tests.rules.test_weights import HERE, archive, hdf5, target
+from tests.rules.test_weights import HERE, NO_KERAS, archive, hdf5, target
+
+TABLES = target(lookups_never_in_hdf5=True)
+LOOKUP = {"name": "city", "vocabulary": ["oslo"]}
 
 CASES = [
+    Case(
+        code="KG609",
+        name="lookup",
+        model=hdf5("StringLookup", LOOKUP),
+        environment=TABLES,
+        fires=True,
+        found="a table that HDF5 can't hold",
+    ),
+    Case(code="KG609", name="zip", model=archive("StringLookup", LOOKUP), environment=TABLES, fires=False),
+    Case(code="KG609", name="later", model=hdf5("StringLookup", LOOKUP), environment=HERE, fires=False),
+    Case(code="KG609", name="another-layer", model=hdf5("Dense", {"name": "d"}), environment=TABLES, fires=False),
+    Case(code="KG609", name="no-keras", model=hdf5("StringLookup", LOOKUP), environment=NO_KERAS, fires=False),
     Case(
         code="KG604",
         name="adapted",
