@@ -38,6 +38,9 @@ _COMPILE_NAMESPACES = {
 #: Layers that Keras 2 registers itself, by the modules that define them.
 REGISTERED_LAYERS = {"CustomScaleLayer": "applications.inception_resnet_v2"}
 
+#: Keys of a training configuration whose objects Keras 3 looks up in a table, where HDF5 names no module.
+_LISTED_ROLES = {"loss": "losses", "optimizer_config": "optimizers"}
+
 #: Keys of an optimizer's configuration whose objects Keras 2 looks up by class name as well.
 _SCHEDULES = "optimizers.schedules"
 _INNER_COMPILE_NAMESPACES = {"learning_rate": _SCHEDULES, "inner_optimizer": "optimizers"}
@@ -121,7 +124,7 @@ class Lookup:
         if namespace == _SCHEDULES:
             return self.public(f"keras.{namespace}", ref.class_name) or self._early_schedule(ref.class_name)
         _, _, short = ref.class_name.rpartition(">")
-        if not self.finds_loss(ref):
+        if not self.is_listed(ref):
             return None
         # What Keras registered isn't looked up in its tables, so that a legacy one can't come of it.
         config = ref.config if short == ref.class_name else {}
@@ -139,14 +142,20 @@ class Lookup:
         """An optimizer of Keras 2.10 that stands in no table, and is registered by its name."""
         return self.public("keras.optimizers.experimental", ref.class_name.rpartition(">")[2])
 
-    def finds_loss(self, ref: ObjectRef) -> bool:
-        """Whether a loss of an HDF5 file, if it is one, is in the table that Keras 3 looks it up in."""
-        if not self.is_keras_3 or ref.role != "loss" or ref.has_module:
+    def is_listed(self, ref: ObjectRef) -> bool:
+        """Whether a loss or optimizer of an HDF5 file, if it is one, is in the table that Keras 3 looks it up in."""
+        namespace = _LISTED_ROLES.get(ref.role)
+        if not self.is_keras_3 or namespace is None or ref.has_module:
             return True
-        if "losses" not in self._tables:
-            self._tables["losses"] = read_table(self.tree, "losses")
-        table = self._tables["losses"]
-        return table is None or ref.class_name in table
+        key = f"{namespace} of HDF5"
+        if key not in self._tables:
+            self._tables[key] = read_table(self.tree, namespace)
+        table = self._tables[key]
+        _, _, name = ref.class_name.rpartition(">")
+        if table is None or name in table:
+            return True
+        # Optimizers are found whatever the case of their names.
+        return namespace == "optimizers" and name.lower() in {known.lower() for known in table}
 
     def find_function(self, ref: ObjectRef) -> Definition | None:
         """What stands for a function, or for a class that is given by its bare name."""

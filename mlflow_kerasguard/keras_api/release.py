@@ -82,7 +82,7 @@ class ReleaseApi:
         return legacy_hdf5 and self.is_keras_3 and ref.section is Section.COMPILE and not ref.has_module
 
     def _is_reachable(self, ref: ObjectRef, exported_as: str | None) -> bool:
-        if not self._lookup.finds_loss(ref):
+        if not self._lookup.is_listed(ref):
             return False
         module, _, name = (exported_as or "").rpartition(".")
         if name == ref.class_name:

@@ -67,6 +67,10 @@ KERAS_3 = {
         "def mean_squared_error(a, b): ...\n"
         "class Huber: ...\nclass Focal: ...\n@keras_export('keras.losses.focal')\ndef focal(a, b): ...\n"
     ),
+    "keras/src/optimizers/__init__.py": (
+        "from keras.src.optimizers.adam import Adam, Lamb\nALL_OBJECTS = {\n    Adam,\n}\n"
+    ),
+    "keras/src/optimizers/adam.py": "class Adam: ...\nclass Lamb: ...\n",
     "keras/src/dtype_policies/__init__.py": "from keras.src.dtype_policies.policy import DTypePolicy\n",
     "keras/src/dtype_policies/policy.py": "class DTypePolicy: ...\n",
     "keras/src/legacy/saving/serialization.py": "get_registered_object(\n    item, custom_objects, module_objects\n)\n",
@@ -166,6 +170,8 @@ def test_keras_2(asked, legacy, path):
         # HDF5 names losses without a module, and what isn't in the table isn't found.
         (ref("Huber", role="loss", **COMPILED), True, "keras.src.losses.losses.Huber"),
         (ref("Focal", role="loss", **COMPILED), True, None),
+        (ref("Custom>ADAM", role="optimizer_config", **COMPILED), True, "keras.src.optimizers.adam.Adam"),
+        (ref("Lamb", role="optimizer_config", **COMPILED), True, None),
         (ref("CosineDecay", role="learning_rate", **COMPILED), True, None),
     ],
 )
