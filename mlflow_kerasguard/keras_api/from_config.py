@@ -58,8 +58,12 @@ class _ConfigUse(ast.NodeVisitor):
                 self.dropped |= names_of(target.slice, {})
 
     def visit_If(self, node: ast.If) -> None:
-        """``if cls is MeanMetricWrapper: return cls(…)`` says nothing of the classes derived from it."""
-        for part in node.orelse if self._asks_for_the_class(node.test) else [node.test, *node.body, *node.orelse]:
+        """``if cls is MeanMetricWrapper: return cls(…)`` says nothing of the classes derived from it.
+
+        Nor does ``if saving_v3_enabled():`` of the files that the only release with it writes.
+        """
+        is_aside = self._asks_for_the_class(node.test) or ast.unparse(node.test).endswith("saving_v3_enabled()")
+        for part in node.orelse if is_aside else [node.test, *node.body, *node.orelse]:
             self.visit(part)
 
     def visit_Call(self, node: ast.Call) -> None:

@@ -65,7 +65,7 @@ def with_layer_facts(facts: LoaderFacts, read: ReadText) -> LoaderFacts:
         zip_layer_groups=_zip_layer_groups(saving),
         zip_forgets_bins="def finalize_state" in discretization and "def load_own_variables" not in discretization,
         sequential_shape_unknown="class Sequential" in sequential and "def compute_output_shape" not in sequential,
-        zip_counts_twice="def _walk_trackable" in saving and not re.search(_PASSES_OVER_VISITED, saving),
+        zip_counts_twice=_counts_twice(saving),
     )
 
 
@@ -100,10 +100,17 @@ def _lookup_dtypes(read: ReadText) -> list[str]:
     return [f"{name}={match[1]}" for name, match in allowed if match]
 
 
+def _counts_twice(text: str) -> bool:
+    """Only what goes through Keras 2's private group meets a layer twice."""
+    return _zip_layer_groups(text) == {_PRIVATE_GROUP} and not re.search(_PASSES_OVER_VISITED, text)
+
+
 def _zip_layer_groups(text: str) -> frozenset[str]:
-    """Keras 2 until 2.14 stumbles over a private attribute first; 2.15 leaves it out; Keras 3 knows both."""
+    """Keras 2 until 2.14 stumbles over a private attribute first; 2.15 leaves it out; Keras 3 knows both from 3.0.2 on."""
     if f'"{_PRIVATE_GROUP}" in self.h5_file' in text:
         return frozenset({"layers", _PRIVATE_GROUP})
     if f'"{_PRIVATE_GROUP}",' in text:
         return frozenset({"layers"})
-    return frozenset({_PRIVATE_GROUP}) if "def _walk_trackable" in text else frozenset()
+    if "def _walk_trackable" not in text:
+        return frozenset()
+    return frozenset({_PRIVATE_GROUP if "tensorflow" in text else "layers"})

@@ -152,7 +152,8 @@ class Lookup:
             self._tables[key] = read_table(self.tree, namespace)
         table = self._tables[key]
         _, _, name = ref.class_name.rpartition(">")
-        if table is None or name in table:
+        # What isn't there is sought once more, by the name that it gave itself.
+        if table is None or name in table or ref.config.get("name") in table:
             return True
         # Optimizers are found whatever the case of their names.
         return namespace == "optimizers" and name.lower() in {known.lower() for known in table}

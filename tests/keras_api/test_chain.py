@@ -96,6 +96,16 @@ class Metric(Layer):
             return cls(None, get(fn), **config)
         return super(Metric, cls).from_config(config)
 
+class Loss(Layer):
+    def __init__(self, name=None):
+        super().__init__(name=name)
+
+    @classmethod
+    def from_config(cls, config):
+        if saving_lib.saving_v3_enabled():
+            config.pop("fn", None)
+        return cls(**config)
+
 class Accuracy(Metric):
     def __init__(self, name=None):
         super().__init__(name=name)
@@ -137,6 +147,7 @@ LAYER = {"name", "dtype", "trainable", "input_shape"}
         ("Model", {"anything"}, set(), set()),
         # What is asked of one class doesn't hold for those derived from it.
         ("Accuracy", {"name", "fn"}, {"units"}, set()),
+        ("Loss", {"name"}, {"fn"}, set()),
         ("Alias", LAYER, {"units"}, set()),
     ],
 )

@@ -7,6 +7,7 @@ import pytest
 from mlflow_kerasguard.keras_api import LoaderFacts
 from mlflow_kerasguard.keras_api.layer_facts import with_layer_facts
 
+TF = "import tensorflow.compat.v2 as tf\n"
 PRIVATE = "_layer_checkpoint_dependencies"
 
 
@@ -89,7 +90,8 @@ def test_what_bidirectional_keeps(text, keeps):
     [
         (f'if "{PRIVATE}" in self.h5_file:', {"layers", PRIVATE}),
         (f'ATTR_SKIPLIST = frozenset(\n    {{\n        "{PRIVATE}",', {"layers"}),
-        ("def _walk_trackable(trackable):", {PRIVATE}),
+        ("import tensorflow.compat.v2 as tf\ndef _walk_trackable(trackable):", {PRIVATE}),
+        ("def _walk_trackable(trackable):", {"layers"}),
         ("", set()),
     ],
 )
@@ -147,9 +149,12 @@ def test_what_dot_is_built_from(text, wanted):
 @pytest.mark.parametrize(
     ("text", "twice"),
     [
-        ("def _walk_trackable(trackable):\n    for trackable in container:", True),
-        ("def _walk_trackable(trackable):\n    if id(trackable) in visited_trackables:\n        continue", False),
+        (f"{TF}def _walk_trackable(trackable):\n    for trackable in container:", True),
+        (f"{TF}def _walk_trackable(trackable):\n    if id(trackable) in visited_trackables:\n        continue", False),
+        ("def _walk_trackable(trackable):\n    for trackable in container:", False),
         ("def _walk_saveable(saveable):\n", False),
+        # Keras 3 walks through `layers`, also where it reads a file that has the private group.
+        ('def _walk_trackable(trackable):\n    if "_layer_checkpoint_dependencies" in self.h5_file:', False),
     ],
 )
 def test_how_layers_of_a_class_are_counted(text, twice):

@@ -170,6 +170,7 @@ def test_keras_2(asked, legacy, path):
         # HDF5 names losses without a module, and what isn't in the table isn't found.
         (ref("Huber", role="loss", **COMPILED), True, "keras.src.losses.losses.Huber"),
         (ref("Focal", role="loss", **COMPILED), True, None),
+        (ref("Focal", role="loss", config={"name": "mse"}, **COMPILED), True, "keras.src.losses.losses.Focal"),
         (ref("Custom>ADAM", role="optimizer_config", **COMPILED), True, "keras.src.optimizers.adam.Adam"),
         (ref("Lamb", role="optimizer_config", **COMPILED), True, None),
         (ref("CosineDecay", role="learning_rate", **COMPILED), True, None),
