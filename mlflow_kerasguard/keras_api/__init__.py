@@ -127,6 +127,7 @@ class LoaderFacts:
         shear_bounds: between which two numbers the factors of ``RandomShear`` have to be, as ``0,1``; empty where
             it doesn't say.
         normalization_checks_shapes: ``Normalization`` takes a mean and a variance of the same shape only.
+        input_ignores_old_shape: ``InputLayer`` passes over ``batch_input_shape`` and is then without a shape.
         dot_wants_tuples: ``Dot`` can't be built from shapes that are lists, which they are after JSON.
         batch_axis_is_number: ``BatchNormalization`` takes a number as its axis, not a list of one.
         lookups_without_weights: lookup layers keep what they learned beside their weights, where a
@@ -197,6 +198,7 @@ class LoaderFacts:
     lookups_never_in_hdf5: bool = False
     shear_bounds: str = ""
     normalization_checks_shapes: bool = False
+    input_ignores_old_shape: bool = False
     dot_wants_tuples: bool = False
     batch_axis_is_number: bool = False
     lookups_without_weights: bool = False

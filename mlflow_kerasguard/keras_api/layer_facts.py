@@ -48,6 +48,7 @@ def with_layer_facts(facts: LoaderFacts, read: ReadText) -> LoaderFacts:
         lookups_never_in_hdf5="tracked_table = self._add_trackable(self._table" in lookup,
         shear_bounds=_shear_bounds(read("layers.preprocessing.image_preprocessing.random_shear")),
         normalization_checks_shapes="np.shape(mean) != np.shape(variance)" in normalization,
+        input_ignores_old_shape=_ignores_old_shape(read("layers.core.input_layer")),
         dot_wants_tuples=_wants_tuples(read("layers.merging.dot")),
         batch_axis_is_number="self.axis = int(axis)" in read("layers.normalization.batch_normalization"),
         lookups_without_weights="self.idf_weights = tf.Variable(" in lookup and bool(legacy),
@@ -67,6 +68,10 @@ def with_layer_facts(facts: LoaderFacts, read: ReadText) -> LoaderFacts:
         sequential_shape_unknown="class Sequential" in sequential and "def compute_output_shape" not in sequential,
         zip_counts_twice=_counts_twice(saving),
     )
+
+
+def _ignores_old_shape(text: str) -> bool:
+    return "You must pass a `shape` argument" in text and "batch_input_shape" not in text
 
 
 def _wants_tuples(merging: str) -> bool:
@@ -106,7 +111,7 @@ def _counts_twice(text: str) -> bool:
 
 
 def _zip_layer_groups(text: str) -> frozenset[str]:
-    """Keras 2 until 2.14 stumbles over a private attribute first; 2.15 leaves it out; Keras 3 knows both from 3.0.2 on."""
+    """Keras 2 until 2.14 stumbles over a private attribute first; 2.15 leaves it out; Keras 3.0.2 knows both."""
     if f'"{_PRIVATE_GROUP}" in self.h5_file' in text:
         return frozenset({"layers", _PRIVATE_GROUP})
     if f'"{_PRIVATE_GROUP}",' in text:

@@ -15,6 +15,7 @@ from mlflow_kerasguard.rules.shapes import tensors
 from mlflow_kerasguard.rules.view import find_class, keras_api, keras_is_missing, own_objects
 
 _ATTENTION = "MultiHeadAttention"
+_OLD_SHAPE = "batch_input_shape"
 
 
 @rule(
@@ -100,3 +101,26 @@ def refused_factor(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Un
 
 def _numbers(value: Json) -> list[float]:
     return [item for item in value if isinstance(item, int | float)] if isinstance(value, list) else []
+
+
+@rule(
+    "KG343",
+    Level.ERROR,
+    title="input's shape is under a key that the target passes over",
+    why="Keras 2 calls the shape of an input `batch_input_shape`. Keras 3 takes that from 3.0.2 on; before, it is "
+    "ignored without a word, and the input is refused for having no shape.",
+)
+def ignored_shape(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    if keras_is_missing(model, env):
+        return
+    api = keras_api(model, env)
+    for ref in own_objects(model, env, Kind.CLASS) if api.loader.input_ignores_old_shape else ():
+        if ref.class_name != "InputLayer" or _OLD_SHAPE not in ref.config or {"shape", "batch_shape"} & set(ref.config):
+            continue
+        if _OLD_SHAPE not in api.keys_rewritten(ref) and find_class(api, ref, model) is not None:
+            yield Mismatch(
+                where=ref.where,
+                expected=f"`{ref.class_name}` to take `{_OLD_SHAPE}`",
+                found=f"`{ref.class_name}` of `{api.package}` {api.version} looks at `shape` and `batch_shape` only",
+                fix=ANOTHER_RELEASE,
+            )

@@ -180,3 +180,10 @@ def test_tables_and_bounds():
     assert not facts(index_lookup="self._add_trackable(VocabWeightHandler(self), False)").lookups_never_in_hdf5
     assert facts(random_shear="    _FACTOR_BOUNDS = (0, 1)\n").shear_bounds == "0,1"
     assert facts(random_shear="class RandomShear:\n").shear_bounds == ""
+
+
+def test_what_an_input_needs():
+    needs = 'raise ValueError("You must pass a `shape` argument.")\n'
+    assert facts(input_layer=needs).input_ignores_old_shape
+    assert not facts(input_layer=needs + 'kwargs.pop("batch_input_shape")').input_ignores_old_shape
+    assert not facts(input_layer="class InputLayer:\n").input_ignores_old_shape

@@ -1,4 +1,4 @@
-"""KG340 to KG342: shapes and numbers that layers are built from."""
+"""KG340 to KG343: shapes and numbers that layers are built from."""
 
 from __future__ import annotations
 
@@ -39,7 +39,43 @@ def shear(x, y=(0.0, 0.1), name="RandomShear"):
     return model(ref(f"keras.layers.{name}", config={"x_factor": x, "y_factor": list(y)}))
 
 
+def target(*, ignores=True, rewritten=()):
+    facts = {"loader": LoaderFacts(input_ignores_old_shape=ignores), "rewritten": frozenset(rewritten)}
+    return environment(keras=facts)
+
+
+def source(path="keras.layers.InputLayer", **config):
+    return model(ref(path, config={"name": "x", **config}))
+
+
+OLD = source(batch_input_shape=[None, 3])
+
 CASES = [
+    Case(code="KG343", name="old-key", model=OLD, environment=target(), fires=True, found="`shape` and `batch_shape`"),
+    Case(code="KG343", name="3.0.2", model=OLD, environment=target(ignores=False), fires=False),
+    Case(code="KG343", name="new-key", model=source(batch_shape=[None, 3]), environment=target(), fires=False),
+    Case(
+        code="KG343",
+        name="both",
+        model=source(batch_shape=[None, 3], batch_input_shape=[None, 3]),
+        environment=target(),
+        fires=False,
+    ),
+    Case(
+        code="KG343",
+        name="renamed-by-the-loader",
+        model=source("InputLayer", batch_input_shape=[None, 3]),
+        environment=target(rewritten={"batch_input_shape"}),
+        fires=False,
+    ),
+    Case(
+        code="KG343",
+        name="another-layer",
+        model=source("keras.layers.Dense", batch_input_shape=[None, 3]),
+        environment=target(),
+        fires=False,
+    ),
+    Case(code="KG343", name="no-keras", model=OLD, environment=environment(packages={}), fires=False),
     Case(code="KG342", name="below", model=shear([-0.1, 0.1]), environment=SHEAR, fires=True, found="from 0 to 1"),
     Case(code="KG342", name="above", model=shear([0, 0.1], [0, 2]), environment=SHEAR, fires=True),
     Case(code="KG342", name="inside", model=shear([-0.0, 1.0]), environment=SHEAR, fires=False),
