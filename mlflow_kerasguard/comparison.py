@@ -172,9 +172,17 @@ def _sources(logged: LoggedModel) -> dict[str, _Source]:
     for name, target in code.objects.items():
         module, _, qualname = target.partition(":")
         content = logged.path(code.modules[module]).read_bytes() if module in code.modules else b""
-        text = source_of(content, qualname) or content.decode("utf-8", "replace")
-        found[name] = _Source(place=target, text=text, own=fingerprint(content, qualname))
+        found[name] = _source(target, content, qualname)
     return found
+
+
+def _source(place: str, content: bytes, qualname: str) -> _Source:
+    """What a module defines; all of its text where this Python can't parse it, or no definition is to be found."""
+    try:
+        own, text = fingerprint(content, qualname), source_of(content, qualname)
+    except SyntaxError:
+        own, text = None, None
+    return _Source(place=place, text=text or content.decode("utf-8", "replace"), own=own)
 
 
 def _in_words(name: str, old: _Source, new: _Source) -> tuple[str, ...]:

@@ -107,8 +107,9 @@ def test_code_of_one_model_only(original, changed):
     assert (found.where, found.before, found.after) == ("tests>Scale", "scale_layers:Scale", None)
 
 
-def test_an_object_that_no_definition_makes(original, changed):
-    (found,) = diff(original, changed("Scale = make()\n"))
+@pytest.mark.parametrize("text", ["Scale = make()\n", "syntax of another Python\n"])
+def test_an_object_of_which_no_definition_is_found(text, original, changed):
+    (found,) = diff(original, changed(text))
     assert found.details[0] == "--- a/tests>Scale"
 
 
