@@ -93,6 +93,13 @@ def read_logged_model(directory: Path) -> ModelSpec:
     return open_logged_model(directory).spec
 
 
+def open_model(path: Path) -> LoggedModel:
+    """Read what is at a local path: an MLflow model directory, or a bare Keras model."""
+    if is_logged_model(path):
+        return open_logged_model(path)
+    return LoggedModel(directory=path.parent, spec=read_model(path), model_file=path)
+
+
 def open_logged_model(directory: Path) -> LoggedModel:
     """Read a logged model: of this flavor, ``mlflow.keras`` or ``mlflow.tensorflow``.
 

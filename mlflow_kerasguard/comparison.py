@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlflow_kerasguard.artifact import LoggedModel, is_logged_model, open_logged_model
+from mlflow_kerasguard.artifact import LoggedModel, open_model
 from mlflow_kerasguard.custom_code.fingerprints import fingerprint, source_of
-from mlflow_kerasguard.formats import read_model
 from mlflow_kerasguard.formats.graph import is_object
 from mlflow_kerasguard.model import Json, ObjectRef, WeightSpec
 from mlflow_kerasguard.source_identity import Fingerprint, changes
@@ -51,14 +50,7 @@ def diff(first: str | Path, second: str | Path) -> tuple[Difference, ...]:
     Raises:
         ModelNotFoundError: there is nothing at one of them.
     """
-    return compare(_open(first), _open(second))
-
-
-def _open(model: str | Path) -> LoggedModel:
-    path = fetch(model)
-    if is_logged_model(path):
-        return open_logged_model(path)
-    return LoggedModel(directory=path.parent, spec=read_model(path), model_file=path)
+    return compare(open_model(fetch(first)), open_model(fetch(second)))
 
 
 def compare(first: LoggedModel, second: LoggedModel) -> tuple[Difference, ...]:

@@ -18,7 +18,6 @@ from mlflow_kerasguard.custom_code.restore import Bundle
 from mlflow_kerasguard.engine import check_model
 from mlflow_kerasguard.environment.installed import installed
 from mlflow_kerasguard.errors import IncompatibleModelError, LoadFailedError, UsageError
-from mlflow_kerasguard.formats import read_model
 from mlflow_kerasguard.keras_runtime import KerasRuntime, import_keras, innermost_message
 from mlflow_kerasguard.rules.environment import BACKENDS
 from mlflow_kerasguard.rules.view import keras_package
@@ -70,7 +69,7 @@ def load_model(
         ModelNotFoundError: there is nothing at ``model_uri``.
         UsageError: ``verify`` without golden predictions.
     """
-    logged = open_model(fetch(model_uri, dst_path))
+    logged = artifact.open_model(fetch(model_uri, dst_path))
     given = dict(custom_objects or {})
     spec = _with_caller(logged.spec, given, frozenset(trusted))
     environment = _environment_of_loader(spec)
@@ -104,13 +103,6 @@ def _is_server_starting() -> bool:
     """Whether MLflow's scoring server is being imported, which loads the model as it goes."""
     server = sys.modules.get(_SCORING_SERVER)
     return server is not None and not hasattr(server, "app")
-
-
-def open_model(path: Path) -> LoggedModel:
-    """Read what is at a local path: an MLflow model directory, or a bare Keras model."""
-    if artifact.is_logged_model(path):
-        return artifact.open_logged_model(path)
-    return LoggedModel(directory=path.parent, spec=read_model(path), model_file=path)
 
 
 def _with_caller(spec: ModelSpec, given: Mapping[str, Any], trusted: frozenset[str]) -> ModelSpec:
