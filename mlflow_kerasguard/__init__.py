@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from mlflow_kerasguard.checking import check
     from mlflow_kerasguard.errors import (
         CodeCaptureError,
+        ContractError,
         IncompatibleModelError,
         KerasGuardError,
         LoadFailedError,
         ModelNotFoundError,
         ModelNotLoggableError,
         PredictionMismatchError,
+        RehearsalFailedError,
         UsageError,
     )
     from mlflow_kerasguard.findings import Finding, Level, Report, Undecided, Verdict
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CodeCaptureError",
+    "ContractError",
     "Finding",
     "IncompatibleModelError",
     "KerasGuardError",
@@ -38,6 +41,7 @@ __all__ = [
     "ModelNotFoundError",
     "ModelNotLoggableError",
     "PredictionMismatchError",
+    "RehearsalFailedError",
     "Report",
     "Undecided",
     "UsageError",

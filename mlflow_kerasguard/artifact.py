@@ -128,6 +128,13 @@ def open_logged_model(directory: Path) -> LoggedModel:
     return _with_file(directory, own, signature, anomalies, foreign=kind != FLAVOR)
 
 
+def write_flavor(directory: Path, flavor: Mapping[str, Any]) -> None:
+    """Write an MLmodel that says no more than the flavor's own section, for a model that MLflow doesn't know yet."""
+    import yaml
+
+    (directory / MLMODEL).write_text(yaml.safe_dump({"flavors": {FLAVOR: dict(flavor)}}), encoding="utf-8")
+
+
 def _with_file(
     directory: Path,
     own: Mapping[str, Any],

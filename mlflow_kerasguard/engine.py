@@ -21,6 +21,7 @@ def check_model(
     *,
     compile: bool = True,
     find_release: Callable[[ModelSpec, Environment], str | None] | None = None,
+    families: tuple[str, ...] = ("KG",),
 ) -> Report:
     """Hold ``model`` against ``environment`` by every rule.
 
@@ -30,11 +31,12 @@ def check_model(
         compile: judge ``load_model(path)``; False judges ``load_model(path, compile=False)``.
         find_release: finds the command for a release of Keras that takes the model, where one does;
             asked at most once. Without it, such a fix names the release that saved the model.
+        families: beginnings of the codes of the rules to apply, such as ``KG51``.
     """
     judged = model if compile or compiles_always(model, environment) else model.without_compile()
     findings: list[Finding] = []
     undecided: list[Undecided] = []
-    for registered in RULES.values():
+    for registered in (item for code, item in RULES.items() if code.startswith(families)):
         mismatches, unknowns = _apply(registered, judged, environment)
         findings += _group(registered.rule, mismatches)
         # Notes and warnings don't bear on the verdict, so not knowing them doesn't either.
@@ -84,9 +86,9 @@ def _apply(registered: RegisteredRule, model: ModelSpec, environment: Environmen
 
 def _group(rule: Rule, mismatches: Iterable[Mismatch]) -> list[Finding]:
     """Mismatches that are alike but for the place, as one finding each."""
-    places: dict[tuple[str, str, str | None], list[str]] = {}
+    places: dict[tuple[str, str, str | None, tuple[str, ...]], list[str]] = {}
     for mismatch in mismatches:
-        key = (mismatch.expected, mismatch.found, mismatch.fix)
+        key = (mismatch.expected, mismatch.found, mismatch.fix, mismatch.snippet)
         places.setdefault(key, []).append(mismatch.where)
     return [
         Finding(
@@ -96,6 +98,7 @@ def _group(rule: Rule, mismatches: Iterable[Mismatch]) -> list[Finding]:
             fix=fix,
             places=tuple(where[:PLACES_SHOWN]),
             count=len(where),
+            snippet=snippet,
         )
-        for (expected, found, fix), where in places.items()
+        for (expected, found, fix, snippet), where in places.items()
     ]

@@ -35,6 +35,22 @@ class CodeCaptureError(ModelNotLoggableError):
     """The source of a custom object can't be had or can't be packaged."""
 
 
+class ContractError(ModelNotLoggableError):
+    """A custom object doesn't keep to what Keras needs to make it again.
+
+    Attributes:
+        report: the findings of family KG5xx; they are also the error's text.
+    """
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(f"the model isn't logged: it couldn't be loaded again as it is\n\n{report.explain()}")
+        self.report = report
+
+
+class RehearsalFailedError(ModelNotLoggableError):
+    """A fresh process that had only the artifact couldn't load the model, or predicted otherwise."""
+
+
 class PredictionMismatchError(KerasGuardError):
     """The loaded model doesn't reproduce the predictions that were recorded when it was logged."""
 

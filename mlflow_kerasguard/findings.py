@@ -79,6 +79,7 @@ class Mismatch:
         expected: what the model asks for.
         found: what the environment has.
         fix: what to do, as a command where there is one.
+        snippet: lines of code that belong to the fix.
 
     Texts are lowercase, without a final stop, identifiers in backticks. Only ``where`` names the
     place: mismatches that are alike but for it become one finding.
@@ -88,6 +89,7 @@ class Mismatch:
     expected: str
     found: str
     fix: str | None = None
+    snippet: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +108,7 @@ class Finding:
     fix: str | None
     places: tuple[str, ...]
     count: int = 1
+    snippet: tuple[str, ...] = ()
 
     @property
     def code(self) -> str:
@@ -140,6 +143,7 @@ class Finding:
             "found": self.found,
             "why": self.why,
             "fix": self.fix,
+            "snippet": list(self.snippet),
         }
 
 
@@ -224,6 +228,12 @@ class Report:
         undecided = self.verdict is Verdict.UNDECIDED and not allow_undecided
         if self.verdict is Verdict.INCOMPATIBLE or not self.safe or undecided:
             raise IncompatibleModelError(self)
+
+    def explain(self) -> str:
+        """The findings alone, without verdict and environment."""
+        from mlflow_kerasguard.reports.text import render_findings
+
+        return render_findings(self)
 
     def __str__(self) -> str:
         # Imported here: the renderers see this module, and a text is wanted rarely.

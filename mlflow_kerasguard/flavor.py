@@ -33,6 +33,8 @@ def save_model(
     conda_env: Mapping[str, Any] | str | None = None,
     metadata: Mapping[str, Any] | None = None,
     save_format: str = "keras",
+    rehearse: bool = True,
+    allow_lambda: bool = False,
 ) -> None:
     """Save a Keras model to a local path, as a complete MLflow model.
 
@@ -55,8 +57,15 @@ def save_model(
         conda_env: a conda environment, or the path of a file with one, instead of all of them.
         metadata: values to keep in MLmodel.
         save_format: ``keras`` or ``h5``. A Keras before 2.12 knows ``h5`` only and gets it.
+        rehearse: let a fresh process that has only the artifact load it and predict, and refuse a model
+            that doesn't load there or predicts otherwise. Without ``input_example`` its inputs are made
+            up. False skips that; the compatibility signature says so.
+        allow_lambda: log a model that holds lambdas. They are stored as bytecode, so it loads on the same
+            minor version of Python only, and with ``trusted=["keras.layers.Lambda"]``.
 
     Raises:
+        ContractError: a custom object can't be made again from its configuration; says what to add.
+        RehearsalFailedError: a fresh process doesn't load the model, or it predicts otherwise there.
         ModelNotLoggableError: the model, or the code of one of its objects, can't be saved.
         UsageError: an argument can't be used as it was given.
     """
@@ -73,6 +82,8 @@ def save_model(
         conda_env=conda_env,
         metadata=metadata,
         save_format=save_format,
+        rehearse=rehearse,
+        allow_lambda=allow_lambda,
     )
     with staging.private_directory(destination.absolute().parent) as directory:
         prepared = prepare(request, directory)
@@ -100,6 +111,8 @@ def log_model(
     step: int = 0,
     model_id: str | None = None,
     save_format: str = "keras",
+    rehearse: bool = True,
+    allow_lambda: bool = False,
 ) -> ModelInfo:
     """Log a Keras model to MLflow.
 
@@ -125,11 +138,15 @@ def log_model(
         step: the training step that it belongs to.
         model_id: of an existing LoggedModel to log into.
         save_format: ``keras`` or ``h5``; see :func:`save_model`.
+        rehearse: load it in a fresh process first; see :func:`save_model`.
+        allow_lambda: log a model that holds lambdas; see :func:`save_model`.
 
     Returns:
         What MLflow knows of the logged model, as its own flavors return it.
 
     Raises:
+        ContractError: a custom object can't be made again from its configuration; says what to add.
+        RehearsalFailedError: a fresh process doesn't load the model, or it predicts otherwise there.
         ModelNotLoggableError: the model, or the code of one of its objects, can't be saved.
         UsageError: an argument can't be used as it was given.
     """
@@ -148,6 +165,8 @@ def log_model(
         conda_env=conda_env,
         metadata=metadata,
         save_format=save_format,
+        rehearse=rehearse,
+        allow_lambda=allow_lambda,
     )
     with staging.private_directory(Path(tempfile.gettempdir())) as directory:
         prepared = prepare(request, directory)

@@ -7,10 +7,10 @@ check.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
 import threading
+import warnings
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -109,29 +109,28 @@ class KerasRuntime:
         """Write ``model`` in the format that the suffix of ``path`` says.
 
         Raises:
-            ModelNotLoggableError: Keras can't serialize it; the text names the layer where it can.
+            ModelNotLoggableError: Keras can't serialize it.
         """
         arguments = {"save_format": path.suffix[1:]} if self.is_legacy else {}
         try:
             model.save(str(path), **arguments)
         except Exception as error:
-            place = self._culprit(model)
             raise ModelNotLoggableError(
-                f"Keras {self.version} can't write this model as `{path.suffix}`{place}: {innermost_message(error)}"
+                f"Keras {self.version} can't write this model as `{path.suffix}`: {innermost_message(error)}"
             ) from error
 
-    def _culprit(self, model: Any) -> str:
-        """The first layer that doesn't serialize on its own, as words for a message."""
-        saving = getattr(self.module, "saving", None)
-        serialize = getattr(saving, "serialize_keras_object", None)
+    def serialized(self, value: Any) -> Any:
+        """A value of a configuration as it goes into a file; before 2.12 that is left to JSON.
+
+        Raises:
+            Exception: whatever Keras or a person's own class raises.
+        """
+        serialize = getattr(getattr(self.module, "saving", None), "serialize_keras_object", None)
         if serialize is None:
-            return ""
-        for layer in model.layers:
-            try:
-                json.dumps(serialize(layer))
-            except Exception:  # noqa: BLE001 - whatever it raises, this is the layer
-                return f" (layer `{layer.name}` of class `{type(layer).__name__}` doesn't serialize)"
-        return ""
+            return value
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # About lambdas: another rule speaks of them.
+            return serialize(value)
 
 
 def runtime_of(model: Any) -> KerasRuntime:

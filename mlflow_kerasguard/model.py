@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
+from mlflow_kerasguard.observed import Observed
+
 #: Anything that ``json.loads`` returns.
 Json = Any
 
@@ -143,6 +145,7 @@ class ModelSpec:
         anomalies: what is wrong with the file as a file.
         origin: what a signature adds.
         trusted: paths of objects that the caller vouches for, such as ``keras.layers.Lambda``.
+        observed: what the process that logs the model saw of its live objects; None everywhere else.
         details: further facts of the format, JSON only.
         derived: what has been worked out from these values, so that it is done once for any number of
             environments; not a part of the value.
@@ -161,6 +164,7 @@ class ModelSpec:
     anomalies: tuple[Anomaly, ...] = ()
     origin: Origin = field(default_factory=Origin)
     trusted: frozenset[str] = frozenset()
+    observed: Observed | None = None
     details: Mapping[str, Json] = field(default_factory=dict)
     derived: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 

@@ -10,14 +10,17 @@ import logging
 import platform
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mlflow_kerasguard import artifact, golden, mlflow_private, requirements
+from mlflow_kerasguard import artifact, mlflow_private, requirements, staging
+from mlflow_kerasguard.contracts import blame, require_kept
 from mlflow_kerasguard.custom_code.capture import CapturedCode, capture
-from mlflow_kerasguard.custom_code.live_objects import LiveObjects, require_constructible
+from mlflow_kerasguard.custom_code.live_objects import LiveObjects
 from mlflow_kerasguard.custom_code.provenance import provenance_of
 from mlflow_kerasguard.engine import check_model
 from mlflow_kerasguard.environment.installed import installed
@@ -26,15 +29,15 @@ from mlflow_kerasguard.findings import Verdict
 from mlflow_kerasguard.formats import read_model
 from mlflow_kerasguard.keras_runtime import KerasRuntime, require_built, runtime_of
 from mlflow_kerasguard.model import ModelSpec
-from mlflow_kerasguard.serving import KerasModelWrapper
+from mlflow_kerasguard.recording import record_predictions
+from mlflow_kerasguard.rehearsal.run import Job, RehearsalProcess
+from mlflow_kerasguard.rehearsal_record import SKIPPED, Rehearsal
+from mlflow_kerasguard.rules.config import LAMBDA
 from mlflow_kerasguard.signature import SCHEMA_VERSION, CompatibilitySignature, PackagedCode
 
 _logger = logging.getLogger(__name__)
 
 SAVE_FORMATS = ("keras", "h5")
-
-#: Names of the narrow types, the coarsest first.
-_NARROW_TYPES = ("bfloat16", "float16")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,8 @@ class Request:
     conda_env: Any = None
     metadata: Mapping[str, Any] | None = None
     save_format: str = "keras"
+    rehearse: bool = True
+    allow_lambda: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,31 +114,79 @@ def prepare(request: Request, directory: Path) -> Prepared:
     runtime = runtime_of(request.model)
     suffix = _suffix(request.save_format, runtime)
     require_built(request.model)
-    spec, live, model_file = _save_file(request, runtime, directory, suffix)
-    code = capture(spec, live, custom_objects=request.custom_objects, code_paths=request.code_paths)
-    _write_code(code, directory)
-    distributions = requirements.distributions_in_play(runtime.package, runtime.backend, code.imports)
-    _write_environment(request, requirements.pins(distributions), directory)
-    signature, example = _predictions(request, directory)
-    compatibility = CompatibilitySignature(
-        model_file=model_file,
-        model=replace(spec, keras_package=runtime.package, keras_version=runtime.version, backend=runtime.backend),
-        python=platform.python_version(),
-        platform=sys.platform,
-        distributions=distributions,
-        inputs=_schema(signature, "inputs"),
-        outputs=_schema(signature, "outputs"),
-        code=_packaged(code),
-        files=_digests(directory, [model_file, artifact.GOLDEN, artifact.CODE_DIRECTORY]),
-    )
-    _warn_if_incompatible(compatibility)
+    with ExitStack() as stack:
+        # It imports Keras while this process saves.
+        process = _start_rehearsal(runtime, stack) if request.rehearse else None
+        spec, live, model_file = _save_file(request, runtime, directory, suffix)
+        code = capture(spec, live, custom_objects=request.custom_objects, code_paths=request.code_paths)
+        contracts = require_kept(spec, live, runtime, code, allow_lambda=request.allow_lambda)
+        _write_code(code, directory)
+        distributions = requirements.distributions_in_play(runtime.package, runtime.backend, code.imports)
+        _environment_files(request, distributions)  # What can't be used is told before the model predicts.
+        recorded = record_predictions(request.model, request.signature, request.input_example, directory)
+        compatibility = CompatibilitySignature(
+            model_file=model_file,
+            model=replace(spec, keras_package=runtime.package, keras_version=runtime.version, backend=runtime.backend),
+            python=platform.python_version(),
+            platform=sys.platform,
+            distributions=distributions,
+            inputs=_schema(recorded.signature, "inputs"),
+            outputs=_schema(recorded.signature, "outputs"),
+            code=_packaged(code),
+            files=_digests(directory, [model_file, artifact.GOLDEN, artifact.CODE_DIRECTORY]),
+            rehearsal=Rehearsal(result=SKIPPED),
+        )
+        if process is None:
+            _warn_if_incompatible(compatibility)
+        else:
+            job = Job(
+                directory=directory,
+                compile=_compiles(compatibility),
+                inputs=recorded.inputs,
+                trusted=(LAMBDA,) if request.allow_lambda else (),
+                sources=code.sources,
+                hints=contracts.explain(),
+            )
+            compatibility = _rehearsed(process, job, compatibility, code.imports)
+    _environment_files(request, compatibility.distributions).write(directory)
     return Prepared(
         directory=directory,
         flavor=_write_signature(compatibility, directory),
-        signature=signature,
-        example=example,
+        signature=recorded.signature,
+        example=recorded.example,
         metadata=request.metadata,
     )
+
+
+def _start_rehearsal(runtime: KerasRuntime, stack: ExitStack) -> RehearsalProcess:
+    scratch = stack.enter_context(staging.private_directory(Path(tempfile.gettempdir())))
+    return stack.enter_context(closing(RehearsalProcess(runtime, scratch)))
+
+
+def _rehearsed(
+    process: RehearsalProcess, job: Job, signature: CompatibilitySignature, imports: frozenset[str]
+) -> CompatibilitySignature:
+    """The signature with what the rehearsal showed, and with the distributions that it needed besides."""
+    artifact.write_flavor(job.directory, _write_signature(signature, job.directory))
+    rehearsal = process.rehearse(job)
+    (job.directory / artifact.MLMODEL).unlink()
+    distributions = requirements.distributions_in_play(
+        str(signature.model.keras_package), str(signature.model.backend), imports.union(rehearsal.imports)
+    )
+    return replace(signature, rehearsal=rehearsal, distributions=distributions)
+
+
+def _compiles(signature: CompatibilitySignature) -> bool:
+    """Whether the model loads together with its training configuration, as far as the check can tell.
+
+    Keras 3 can't read back the losses that it writes into HDF5.
+    """
+    if not signature.model.compile_config:
+        return False
+    report = check_model(signature.to_model_spec(signature.model_file), installed())
+    if report.verdict is Verdict.INCOMPATIBLE:
+        _logger.warning("the model loads with `compile=False` only, without its training configuration:\n%s", report)
+    return report.verdict is not Verdict.INCOMPATIBLE
 
 
 def _suffix(save_format: str, runtime: KerasRuntime) -> str:
@@ -151,12 +204,15 @@ def _save_file(
     path = directory / model_file
     path.parent.mkdir()
     live = LiveObjects(request.model, runtime, request.custom_objects)
-    runtime.save(request.model, path)
+    try:
+        runtime.save(request.model, path)
+    except ModelNotLoggableError as error:
+        blame(request.model, runtime, error)
+        raise
     spec = read_model(path)
     if not spec.readable:
         found = "; ".join(f"{anomaly.where}: {anomaly.found}" for anomaly in spec.anomalies)
         raise ModelNotLoggableError(f"what Keras {runtime.version} saved can't be read back: {found}")
-    require_constructible(spec, live)
     return spec, live, model_file
 
 
@@ -179,53 +235,13 @@ def _packaged(code: CapturedCode) -> PackagedCode:
     )
 
 
-def _write_environment(request: Request, pins: list[str], directory: Path) -> None:
-    requirements.environment_files(
-        pins,
+def _environment_files(request: Request, distributions: Mapping[str, str]) -> requirements.EnvironmentFiles:
+    return requirements.environment_files(
+        requirements.pins(distributions),
         pip_requirements=request.pip_requirements,
         extra_pip_requirements=request.extra_pip_requirements,
         conda_env=request.conda_env,
-    ).write(directory)
-
-
-def _predictions(request: Request, directory: Path) -> tuple[Any, Any]:
-    """Predict on the input example: MLflow's signature, its record of the example, and the golden file."""
-    if request.input_example is None:
-        if request.signature is None:
-            _logger.warning("logging a Keras model without `signature` or `input_example`: its inputs aren't described")
-        return request.signature, None
-    wrapper = KerasModelWrapper(request.model)
-    data, params = mlflow_private.split_example(request.input_example)
-    try:
-        inputs = wrapper.inputs_from(data)
-        wrapper.try_first_row(inputs)
-        recorded = golden.record(wrapper.predict_arrays, inputs, _compute_dtype(request.model))
-    except Exception as error:
-        raise ModelNotLoggableError(f"the model doesn't predict on `input_example`: {error}") from error
-    golden.write(recorded, directory / artifact.GOLDEN)
-    outputs = wrapper.presented(recorded.outputs, data)
-    if isinstance(data, list | tuple) and any(hasattr(item, "shape") for item in data):
-        data = wrapper.named_inputs(data)
-    return _describe_example(request, data, params, outputs, directory)
-
-
-def _describe_example(request: Request, data: Any, params: Any, outputs: Any, directory: Path) -> tuple[Any, Any]:
-    from mlflow.models.signature import infer_signature
-
-    if isinstance(data, list) and any(hasattr(item, "shape") for item in data):
-        _logger.warning(
-            "MLflow can't describe a list of arrays, and this model's inputs have no names: "
-            "the predictions on `input_example` are kept, a signature isn't inferred"
-        )
-        return request.signature, None
-    signature = request.signature or infer_signature(data, outputs, params)
-    return signature, mlflow_private.save_example(data if params is None else (data, params), directory)
-
-
-def _compute_dtype(model: Any) -> str:
-    """The narrowest type that a layer computes in."""
-    types = {str(getattr(layer, "compute_dtype", None)) for layer in (model, *model.layers)}
-    return next((name for name in _NARROW_TYPES if name in types), "float32")
+    )
 
 
 def _schema(signature: Any, part: str) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 from mlflow_kerasguard.formats.bounded_json import parse_json
 from mlflow_kerasguard.formats.config_tree import collect_objects
 from mlflow_kerasguard.model import Json, ModelSpec, ObjectRef, Origin, Section, WeightSpec
+from mlflow_kerasguard.rehearsal_record import Rehearsal
 from mlflow_kerasguard.signature_json import Reader, SignatureError, expect
 from mlflow_kerasguard.source_identity import Fingerprint, Parameter, Provenance
 from mlflow_kerasguard.version import __version__
@@ -62,6 +63,7 @@ class CompatibilitySignature:
         outputs: likewise.
         code: what travels with the model.
         files: SHA-256 of each payload file, by path relative to the model's directory.
+        rehearsal: what a fresh process showed when it was logged; None in signatures from before there were any.
     """
 
     created_with: str = CREATOR
@@ -74,6 +76,7 @@ class CompatibilitySignature:
     outputs: Json = None
     code: PackagedCode = field(default_factory=PackagedCode)
     files: Mapping[str, str] = field(default_factory=dict)
+    rehearsal: Rehearsal | None = None
 
     @property
     def origin(self) -> Origin:
@@ -145,6 +148,7 @@ class CompatibilitySignature:
                 "provenance": asdict(self.code.provenance) if self.code.provenance else None,
             },
             "files": dict(sorted(self.files.items())),
+            "rehearsal": self.rehearsal.to_dict() if self.rehearsal else None,
         }
 
     @classmethod
@@ -191,7 +195,14 @@ def _from_document(document: Reader) -> CompatibilitySignature:
             provenance=_provenance(code),
         ),
         files=document.texts("files"),
+        rehearsal=_rehearsal(document),
     )
+
+
+def _rehearsal(document: Reader) -> Rehearsal | None:
+    if document.value.get("rehearsal") is None:
+        return None
+    return Rehearsal.from_reader(document.object("rehearsal"))
 
 
 def _fingerprints(code: Reader) -> dict[str, Fingerprint]:

@@ -64,7 +64,7 @@ def noisy(local_modules, tmp_path, monkeypatch):
     monkeypatch.setenv("MARKER", str(marker))
     module = local_modules(noisy_layers=NOISY.format(keras=keras.__name__))
     layers = [keras.layers.InputLayer((3,)), keras.layers.Dense(2), module.Noisy()]
-    save_model(keras.Sequential(layers), tmp_path / "model")
+    save_model(keras.Sequential(layers), tmp_path / "model", rehearse=False)
     del sys.modules["noisy_layers"]
     marker.unlink()
     return tmp_path / "model", marker
@@ -170,14 +170,14 @@ def test_objects_of_installed_packages_are_imported(tmp_path, monkeypatch, local
 
     monkeypatch.setattr("mlflow_kerasguard.requirements._by_module", dict)
     live = keras.Sequential([keras.layers.InputLayer((3,)), theirs.layers.Own()])
-    save_model(live, tmp_path / "model")
+    save_model(live, tmp_path / "model", rehearse=False)
     assert not list((tmp_path / "model" / "kerasguard" / "code").iterdir())
     assert type(load_model(tmp_path / "model").layers[-1]) is theirs.layers.Own
 
 
 def test_a_lambda_needs_trust(tmp_path):
     live = keras.Sequential([keras.layers.InputLayer((3,)), keras.layers.Lambda(lambda x: 2 * x)])
-    save_model(live, tmp_path / "model", input_example=rows(2, 3))
+    save_model(live, tmp_path / "model", input_example=rows(2, 3), rehearse=False)
     with pytest.raises(IncompatibleModelError):
         load_model(tmp_path / "model")
     assert load_model(tmp_path / "model", trusted=["keras.layers.Lambda"], verify=True)
@@ -186,7 +186,7 @@ def test_a_lambda_needs_trust(tmp_path):
 def test_what_keras_refuses_all_the_same_is_told_with_what_was_checked(tmp_path, local_modules):
     text = f"import {keras.__name__} as keras\nclass Odd(keras.layers.Layer):\n    pass\n"
     module = local_modules(odd=text)
-    save_model(keras.Sequential([keras.layers.InputLayer((3,)), module.Odd()]), tmp_path / "model")
+    save_model(keras.Sequential([keras.layers.InputLayer((3,)), module.Odd()]), tmp_path / "model", rehearse=False)
     code = tmp_path / "model" / "kerasguard" / "code" / "odd.py"
     code.write_text("raise RuntimeError('the innermost reason')\n")
     sign_again(tmp_path / "model")

@@ -98,7 +98,7 @@ def test_checking_it_is_checking_the_file_also_for_hdf5(tmp_path):
     from mlflow_kerasguard.artifact import open_logged_model
     from tests.keras_cases import compiled
 
-    save_model(compiled(), tmp_path / "model", save_format="h5")
+    save_model(compiled(), tmp_path / "model", save_format="h5", rehearse=False)
     found = open_logged_model(tmp_path / "model")
     assert found.signature.to_model_spec(str(tmp_path / "model")).objects == found.spec.objects
     from_signature = check_model(found.signature.to_model_spec(str(tmp_path / "model")), installed())

@@ -25,7 +25,7 @@ def test_a_destination_in_use_is_left_alone(tmp_path):
             save_model(sequential(), path)
     assert (tmp_path / "taken" / "file").read_text() == "kept"
     (tmp_path / "empty").mkdir()
-    save_model(sequential(), tmp_path / "empty")
+    save_model(sequential(), tmp_path / "empty", rehearse=False)
     assert load_model(tmp_path / "empty")
 
 
@@ -71,13 +71,13 @@ def test_a_killed_save_leaves_nothing_and_the_next_one_clears_up(tmp_path):
     )
     assert process.stdout.readline() == "nearly done\n"
     (left,) = target.iterdir()
-    save_model(sequential(), target / "other")
+    save_model(sequential(), target / "other", rehearse=False)
     assert left.exists(), "its owner was alive"
     process.kill()
     process.wait()
     process.stdout.close()
     assert not (target / "model").exists()
-    save_model(sequential(), target / "model")
+    save_model(sequential(), target / "model", rehearse=False)
     assert {path.name for path in target.iterdir()} == {"model", "other"}
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlflow_kerasguard.custom_code import main_module
 from mlflow_kerasguard.custom_code.fingerprints import fingerprint
+from mlflow_kerasguard.custom_code.import_work import work_at_import
 from mlflow_kerasguard.custom_code.live_objects import FRAMEWORKS, LiveObjects, is_custom, lookup_names
 from mlflow_kerasguard.custom_code.local_modules import (
     Source,
@@ -24,6 +25,7 @@ from mlflow_kerasguard.custom_code.local_modules import (
 )
 from mlflow_kerasguard.errors import CodeCaptureError, UsageError
 from mlflow_kerasguard.model import Kind, ModelSpec
+from mlflow_kerasguard.observed import ImportWork
 from mlflow_kerasguard.source_identity import Fingerprint
 
 if TYPE_CHECKING:
@@ -52,6 +54,10 @@ class CapturedCode:
     imported_objects: Mapping[str, str] = field(default_factory=dict)
     imports: frozenset[str] = frozenset()
     sources: frozenset[Path] = frozenset()
+
+    def work_at_import(self) -> tuple[ImportWork, ...]:
+        """What the packaged modules do when they are imported, beyond defining things."""
+        return tuple(item for path in self.modules.values() for item in work_at_import(self.files[path], path))
 
     def fingerprints(self) -> dict[str, Fingerprint]:
         """Those of the packaged objects, by the names under which Keras looks for them."""

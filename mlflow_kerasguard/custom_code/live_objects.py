@@ -6,14 +6,13 @@ travel with the file.
 
 from __future__ import annotations
 
-import inspect
 import sys
+from dataclasses import dataclass
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from mlflow_kerasguard.errors import ModelNotLoggableError
 from mlflow_kerasguard.keras_runtime import KERAS_PACKAGES
-from mlflow_kerasguard.model import Kind, ModelSpec, ObjectRef
+from mlflow_kerasguard.model import Kind, ObjectRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 
 #: Packages whose classes no model has to bring along.
 FRAMEWORKS = KERAS_PACKAGES | {"builtins", "jax", "jaxlib", "mlflow_kerasguard", "numpy", "tensorflow", "torch"}
-
-#: Keys of a Functional or Sequential model's configuration; such a one isn't handed to `__init__`.
-_GRAPH_KEYS = frozenset({"layers", "input_layers"})
 
 
 def is_custom(thing: Any) -> bool:
@@ -42,7 +38,8 @@ class LiveObjects:
     def __init__(self, model: Any, runtime: KerasRuntime, custom_objects: Mapping[str, Any]) -> None:
         self._given = custom_objects
         self._registry = runtime.registry
-        self._reached = {thing.__name__: thing for thing in _reachable(model)}
+        self.reached = tuple(walk(model))
+        self._named = {thing.__name__: thing for thing in map(_definition, self.reached) if is_custom(thing)}
 
     def find(self, ref: ObjectRef) -> Any | None:
         """The custom class or function that ``ref`` stands for; None where it is Keras's own.
@@ -63,7 +60,15 @@ class LiveObjects:
         if ref.top_level_module not in KERAS_PACKAGES or not ref.has_module:
             # A function of a Keras before 3.7 is saved by its bare name, even where it is registered.
             yield from (known for name, known in self._registry.items() if name.endswith(f">{ref.class_name}"))
-            yield from (self._reached[name] for name in (ref.class_name,) if name in self._reached)
+            yield from (self._named[name] for name in (ref.class_name,) if name in self._named)
+
+    def instance(self, ref: ObjectRef, cls: type) -> Any | None:
+        """The live object that ``ref`` was saved from; None where it can't be told from others."""
+        alike = [live for live in self.reached if type(live.thing) is cls]
+        name = ref.config.get("name")
+        named = [live for live in alike if name is not None and getattr(live.thing, "name", None) == name]
+        placed = named or [live for live in alike if live.where == ref.where] or alike
+        return placed[0].thing if len(placed) == 1 else None
 
 
 def lookup_names(ref: ObjectRef) -> tuple[str, ...]:
@@ -74,36 +79,8 @@ def lookup_names(ref: ObjectRef) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def require_constructible(spec: ModelSpec, live: LiveObjects) -> None:
-    """Refuse a custom object whose saved configuration lacks what its constructor requires.
-
-    Keras 2 writes an empty configuration where a model's own can't be serialized, without an error.
-
-    Raises:
-        ModelNotLoggableError: names the class and the arguments.
-    """
-    for ref in spec.objects:
-        cls = live.find(ref) if ref.kind is Kind.CLASS else None
-        if isinstance(cls, type) and not _GRAPH_KEYS & set(ref.config) and _uses_default_from_config(cls):
-            missing = sorted(_required(cls) - set(ref.config))
-            if missing:
-                raise ModelNotLoggableError(
-                    f"`{cls.__name__}` ({ref.where}) can't be rebuilt from its saved configuration: it lacks "
-                    f"{', '.join(f'`{name}`' for name in missing)}; return the constructor's arguments from "
-                    f"`{cls.__name__}.get_config`"
-                )
-
-
-def _uses_default_from_config(cls: type) -> bool:
-    from_config = getattr(cls, "from_config", None)
-    return from_config is not None and not is_custom(from_config)
-
-
-def _required(cls: type) -> set[str]:
-    """The constructor's parameters without a default."""
-    plain = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
-    return {p.name for p in parameters if p.kind in plain and p.default is p.empty}
+def _definition(live: Live) -> Any:
+    return live.thing if isinstance(live.thing, FunctionType) else type(live.thing)
 
 
 def _module_attribute(module: str, name: str) -> Iterator[Any]:
@@ -112,25 +89,54 @@ def _module_attribute(module: str, name: str) -> Iterator[Any]:
         yield found
 
 
-def _reachable(model: Any) -> Iterator[Any]:
-    """Custom classes and functions among the attributes of the model, at any depth."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """An object or function that was reached in a model.
+
+    Attributes:
+        where: its place, in the words of :class:`~mlflow_kerasguard.model.ObjectRef`.
+        thing: a Keras object or a function, custom or not.
+    """
+
+    where: str
+    thing: Any
+
+
+def walk(model: Any) -> Iterator[Live]:
+    """Keras objects and functions among the attributes of the model, at any depth, each once."""
     seen: set[int] = set()
-    stack = [model]
+    stack = [Live(where="model", thing=model)]
     while stack:
-        thing = stack.pop()
-        if id(thing) in seen:
+        live = stack.pop()
+        if id(live.thing) in seen:
             continue
-        seen.add(id(thing))
-        if isinstance(thing, FunctionType):
-            yield from (one for one in (thing,) if is_custom(one))
-        elif isinstance(thing, dict):
-            stack += list(thing.values())
-        elif isinstance(thing, list | tuple | set | frozenset):
-            stack += list(thing)
-        elif _is_keras_object(type(thing)):
-            yield from (cls for cls in (type(thing),) if is_custom(cls))
-            stack += list(getattr(thing, "__dict__", {}).values())
+        seen.add(id(live.thing))
+        if isinstance(live.thing, FunctionType):
+            yield live
+        elif isinstance(live.thing, dict | list | tuple | set | frozenset):
+            stack += _items(live)
+        elif is_keras_object(type(live.thing)):
+            yield live
+            stack += children(live)
 
 
-def _is_keras_object(cls: type) -> bool:
+def children(live: Live) -> list[Live]:
+    """What a Keras object holds directly, or in lists and dicts."""
+    attributes = dict(getattr(live.thing, "__dict__", {}))
+    return [_at(value, f"{live.where}.{name}" if live.where != "model" else name) for name, value in attributes.items()]
+
+
+def _items(live: Live) -> list[Live]:
+    values = live.thing.values() if isinstance(live.thing, dict) else live.thing
+    return [_at(value, live.where) for value in values]
+
+
+def _at(thing: Any, where: str) -> Live:
+    """Layers are known by their names, wherever they are held."""
+    name = getattr(thing, "name", None)
+    is_layer = isinstance(name, str) and hasattr(type(thing), "call") and hasattr(type(thing), "add_weight")
+    return Live(where=f'layers["{name}"]' if is_layer else where, thing=thing)
+
+
+def is_keras_object(cls: type) -> bool:
     return any(top_level(base) in KERAS_PACKAGES for base in cls.__mro__) or hasattr(cls, "get_config")

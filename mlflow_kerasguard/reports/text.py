@@ -15,6 +15,9 @@ WIDTH = 100
 #: Longest text that is taken over as it is; a name inside a model can be as long as its file.
 LONGEST = 600
 
+#: Width of the column with a finding's labels: that of `expected`, and two.
+_LABELS = 10
+
 #: Longest path that is repeated in the verdict's line.
 _LONGEST_NAME = 60
 
@@ -46,6 +49,12 @@ def render(report: Report) -> str:
         _notes_block(notes),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def render_findings(report: Report) -> str:
+    """The findings alone, by rule."""
+    groups = groupby(report.findings, key=lambda finding: finding.rule)
+    return "\n\n".join("\n".join(_rule_block(list(group))) for _, group in groups)
 
 
 def _headline(report: Report) -> str:
@@ -81,14 +90,20 @@ def _rule_block(findings: Sequence[Finding]) -> list[str]:
     lines = [f"{rule.level} {rule.code}: {rule.title}", *_wrap(rule.why, first="  ")]
     for finding, following in zip(findings, [*findings[1:], None], strict=True):
         # Neighbours with the same way out state it once, after the last of them.
-        shared = following is not None and following.fix == finding.fix
-        lines += ["", *_finding(finding, fix=None if shared else finding.fix)]
+        shared = following is not None and (following.fix, following.snippet) == (finding.fix, finding.snippet)
+        lines += ["", *_finding(finding), *([] if shared else _way_out(finding))]
     return lines
 
 
-def _finding(finding: Finding, *, fix: str | None) -> list[str]:
-    fields = {"where": _places(finding), "expected": finding.expected, "found": finding.found}
-    return _fields(fields if fix is None else {**fields, "fix": fix}, indent="  ")
+def _finding(finding: Finding) -> list[str]:
+    return _fields({"where": _places(finding), "expected": finding.expected, "found": finding.found}, indent="  ")
+
+
+def _way_out(finding: Finding) -> list[str]:
+    fix = [] if finding.fix is None else list(_wrap(finding.fix, first="  fix".ljust(_LABELS + 2)))
+    # Code is there to be copied: its lines stay as they are.
+    code = ["", *(f"    {plain(line)}".rstrip() for line in finding.snippet)] if finding.snippet else []
+    return [*fix, *code]
 
 
 def _undecided_blocks(items: Sequence[Undecided]) -> Iterator[list[str]]:

@@ -123,6 +123,36 @@ def string_taken_for_function(model: ModelSpec, env: Environment) -> Iterator[Mi
                 )
 
 
+@rule(
+    "KG331",
+    Level.ERROR,
+    title="lambda isn't marked as one",
+    why="Keras 3 writes an activation that is a lambda without saying that it is one. No release makes a function of "
+    "it again: the layer gets a dict for its activation, and refuses it.",
+)
+def unmarked_lambda(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
+    if keras_is_missing(model, env):
+        return
+    api = keras_api(model, env)
+    for ref in own_objects(model, env, Kind.CLASS):
+        for key in unmarked_lambdas(ref):
+            yield Mismatch(
+                where=f"{ref.where}.{key}",
+                expected="the name of a function",
+                found=f"bytecode without `__lambda__`, which `{api.package}` {api.version} can't interpret",
+                fix="write the activation as a named function, and save the model again",
+            )
+
+
+def unmarked_lambdas(ref: ObjectRef) -> list[str]:
+    """Keys under which a lambda was written without its mark, as ``keras.activations.serialize`` does it."""
+    return [
+        key
+        for key, value in ref.config.items()
+        if key.endswith("activation") and isinstance(value, dict) and value.keys() == {"value"}
+    ]
+
+
 def _own_name(found: ClassApi) -> str:
     """The name that Keras's own errors say; `GroupQueryAttention`, for one, is `GroupedQueryAttention` there."""
     return found.path.rpartition(".")[2]

@@ -226,7 +226,7 @@ def test_where_sources_are(local_modules):
 
 def test_a_restored_layer_runs_inside_a_compiled_function(scale, tmp_path):
     model = with_layer(scale.Scale())
-    save_model(model, tmp_path / "model", input_example=rows(2, 3))
+    save_model(model, tmp_path / "model", input_example=rows(2, 3), rehearse=False)
     for name in ("scale_layers", "helpers"):
         del sys.modules[name]
     loaded = load_model(tmp_path / "model", verify=True)

@@ -122,6 +122,27 @@ CASES = [
         fires=False,
     ),
     Case(code="KG305", name="zip", model=model(ref(config={"mode": "dot"})), environment=REPLACING, fires=False),
+    Case(
+        code="KG331",
+        name="unmarked",
+        model=model(ref(config={"activation": {"value": ["4wEA", None, None]}})),
+        fires=True,
+        where='layers["dense"].activation',
+        found="bytecode without `__lambda__`",
+    ),
+    Case(
+        code="KG331",
+        name="a-function-and-another-key",
+        model=model(ref(config={"activation": {"class_name": "function", "config": "f"}, "mode": {"value": 1}})),
+        fires=False,
+    ),
+    Case(
+        code="KG331",
+        name="no-keras",
+        model=model(ref(config={"activation": {"value": []}})),
+        environment=environment(packages={}),
+        fires=False,
+    ),
 ]
 
 

@@ -1,0 +1,98 @@
+"""Inputs made up from a model's own description, for models that are logged without an example."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+#: Rows of a batch, and the length of other dimensions that the model leaves open: long enough for a few
+#: layers of convolution and pooling.
+ROWS = 2
+OPEN_LENGTH = 32
+
+_SEED = 0
+
+
+def generate_inputs(model: Any, schema: Any = None) -> Any:
+    """Inputs that fit a model's description.
+
+    Args:
+        model: a built Keras model.
+        schema: MLflow's schema of the inputs; where it has tensors, their shapes and types come first.
+
+    Returns:
+        An array, or a list or dict of arrays, as the model takes them; None where nothing says what it
+        takes. The same model always gets the same ones.
+    """
+    described = _from_schema(schema) or _from_tensors(model) or _from_build(model)
+    if not described:
+        return None
+    return _made(described)
+
+
+def _made(described: Any) -> Any:
+    import numpy as np
+
+    random = np.random.default_rng(_SEED)
+    if isinstance(described, Mapping):
+        return {name: _array(random, *item) for name, item in described.items()}
+    arrays = [_array(random, *item) for item in described]
+    return arrays[0] if len(arrays) == 1 else arrays
+
+
+def _array(random: np.random.Generator, shape: Sequence[int | None], dtype: str) -> np.ndarray:
+    """Small numbers that are indices of any table, and between 0 and 1 where they aren't whole."""
+    import numpy as np
+
+    lengths = [ROWS, *(length if isinstance(length, int) and length > 0 else OPEN_LENGTH for length in shape[1:])]
+    if re.match(r"str|object|<U", dtype):
+        return np.full(lengths, "a")
+    if dtype.startswith("bool"):
+        return random.integers(0, 2, lengths).astype(bool)
+    if re.match(r"u?int", dtype):
+        return random.integers(0, 2, lengths).astype(dtype)
+    return random.random(lengths).astype(dtype if dtype in {"float16", "float64"} else "float32")
+
+
+def _from_schema(schema: Any) -> Any:
+    """Shapes and types of a schema of tensors; None for one of columns, which says nothing of the model's own."""
+    if schema is None or not schema.is_tensor_spec():
+        return None
+    specs = [(spec.name, (tuple(spec.shape), str(spec.type))) for spec in schema.inputs]
+    return dict(specs) if schema.has_input_names() else [item for _, item in specs]
+
+
+def _from_tensors(model: Any) -> Any:
+    """Of a Functional or Sequential model: its symbolic inputs, in the structure that it takes."""
+    try:
+        tensors = model.input
+    except (AttributeError, ValueError, RuntimeError):
+        return None
+    if isinstance(tensors, Mapping):
+        return {name: _of_tensor(tensor) for name, tensor in tensors.items()}
+    return [_of_tensor(tensor) for tensor in (tensors if isinstance(tensors, list | tuple) else [tensors])]
+
+
+def _of_tensor(tensor: Any) -> tuple[tuple[int | None, ...], str]:
+    return tuple(tensor.shape), str(getattr(tensor.dtype, "name", tensor.dtype))
+
+
+def _from_build(model: Any) -> Any:
+    """Of a subclassed model: the shapes that it was built for; their types aren't kept."""
+    get_build_config = getattr(model, "get_build_config", None)
+    config = get_build_config() if get_build_config is not None else None
+    shape = (config or {}).get("input_shape")
+    if isinstance(shape, Mapping):
+        return {name: (tuple(item), "float32") for name, item in shape.items() if _is_shape(item)}
+    if not isinstance(shape, list | tuple) or not shape:
+        return None
+    shapes = [shape] if _is_shape(shape) else shape
+    return [(tuple(item), "float32") for item in shapes] if all(map(_is_shape, shapes)) else None
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, Iterable) and all(item is None or isinstance(item, int) for item in value)
