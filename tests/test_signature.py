@@ -38,9 +38,14 @@ def signature(tmp_path):
             imported_objects={"other>Layer": "other.layers:Layer"},
             fingerprints={
                 "tests>Scale": Fingerprint(
-                    digest="1" * 64, parameters=(Parameter(name="factor", default="2.0"), Parameter(name="**kwargs"))
+                    digest="1" * 64,
+                    parameters=(Parameter(name="factor", default="2.0"), Parameter(name="**kwargs")),
+                    parts={"__init__": "2" * 64},
+                    config_keys=("factor", "name"),
+                    uses={"helpers:factor": "3" * 64},
                 )
             },
+            module_digests={"scale_layers": "4" * 64},
             provenance=Provenance(commit="a" * 40, branch="main", modified=("scale_layers.py",)),
         ),
         files={"data/model.keras": "0" * 64},

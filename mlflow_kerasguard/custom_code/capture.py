@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from mlflow_kerasguard.custom_code import main_module
-from mlflow_kerasguard.custom_code.fingerprints import fingerprint
 from mlflow_kerasguard.custom_code.live_objects import FRAMEWORKS, LiveObjects, is_custom, lookup_names
 from mlflow_kerasguard.custom_code.local_modules import (
     Source,
@@ -24,7 +23,6 @@ from mlflow_kerasguard.custom_code.local_modules import (
 )
 from mlflow_kerasguard.errors import CodeCaptureError, UsageError
 from mlflow_kerasguard.model import Kind, ModelSpec
-from mlflow_kerasguard.source_identity import Fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -52,17 +50,6 @@ class CapturedCode:
     imported_objects: Mapping[str, str] = field(default_factory=dict)
     imports: frozenset[str] = frozenset()
     sources: frozenset[Path] = frozenset()
-
-    def fingerprints(self) -> dict[str, Fingerprint]:
-        """Those of the packaged objects, by the names under which Keras looks for them."""
-        found = {}
-        for name, target in self.objects.items():
-            module, _, qualname = target.partition(":")
-            content = self.files[self.modules[module]] if module in self.modules else None
-            own = fingerprint(content, qualname) if content is not None else None
-            if own is not None:
-                found[name] = own
-        return found
 
 
 def capture(

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from mlflow_kerasguard.custom_code.fingerprints import fingerprint
+from mlflow_kerasguard.source_code.definitions import Module
+from mlflow_kerasguard.source_code.fingerprints import fingerprint, source_of
 from mlflow_kerasguard.source_identity import changes
+
+IS_FUNCTION = "`Scale` is a function now"
 
 LAYER = '''
 import keras
@@ -24,7 +29,7 @@ class Scale(keras.layers.Layer):
 
 
 def of(source, name="Scale"):
-    return fingerprint(source.encode(), name)
+    return fingerprint(Module(source.encode()), name)
 
 
 @pytest.mark.parametrize(
@@ -50,18 +55,54 @@ def test_what_is_no_change(source):
     [
         (
             LAYER.replace("factor=2.0, **kwargs", "factor=2.0, activation='relu', **kwargs"),
-            ("`Scale` gained `activation='relu'`",),
+            ("`Scale.__init__` gained `activation='relu'`",),
         ),
-        (LAYER.replace("factor=2.0, ", ""), ("`Scale` lost `factor=2.0`",)),
-        (LAYER.replace("factor=2.0", "factor=3.0"), ("`Scale` takes `factor=3.0` instead of `factor=2.0`",)),
-        (LAYER.replace("factor=2.0", "factor"), ("`Scale` takes `factor` instead of `factor=2.0`",)),
-        (LAYER.replace("x * self", "x + self"), ("the body of `Scale` changed",)),
-        (LAYER.replace("self, x)", "self, y)"), ("the body of `Scale` changed",)),
+        (LAYER.replace("factor=2.0, ", ""), ("`Scale.__init__` lost `factor=2.0`",)),
+        (LAYER.replace("factor=2.0", "factor=3.0"), ("`Scale.__init__` takes `factor=3.0` instead of `factor=2.0`",)),
+        (LAYER.replace("factor=2.0", "factor"), ("`Scale.__init__` takes `factor` instead of `factor=2.0`",)),
+        (LAYER.replace("x * self", "x + self"), ("`Scale.call` changed",)),
+        (LAYER.replace("self, x)", "self, y)"), ("`Scale.call` changed",)),
+        (LAYER + "\n    def get_config(self): ...\n", ("`Scale.get_config` is new",)),
+        (LAYER.replace("call(", "forward("), ("`Scale.call` is gone", "`Scale.forward` is new")),
+        (
+            LAYER.replace("factor=2.0", "factor=3.0").replace("= factor", "= factor + 1"),
+            (
+                "`Scale.__init__` takes `factor=3.0` instead of `factor=2.0`",
+                "the body of `Scale.__init__` changed",
+            ),
+        ),
+        (LAYER.replace("layers.Layer", "Layer"), ("`Scale` changed outside of its methods",)),
+        ("def Scale(): ...\n", ("`Scale.__init__` lost `factor=2.0`", "`Scale.__init__` lost `**kwargs`", IS_FUNCTION)),
     ],
-    ids=["gained", "lost", "default", "no-default", "body", "name"],
+    ids=["gained", "lost", "default", "no-default", "body", "name", "new", "gone", "both", "base", "function"],
 )
 def test_what_is_a_change(source, words):
     assert changes("Scale", of(LAYER), of(source)) == words
+
+
+FUNCTIONS = {
+    "def f(a): return 2": ("the body of `f` changed",),
+    "def f(a, b): return 1": ("`f` gained `b`",),
+    "def f(a, b): return b": ("`f` gained `b`", "the body of `f` changed"),
+    "@cache\ndef f(a): return 1": ("the decorators or annotations of `f` changed",),
+    "class f:\n    def __init__(self, a): ...": ("`f` is a class now",),
+}
+
+
+@pytest.mark.parametrize(("source", "words"), FUNCTIONS.items(), ids=range(len(FUNCTIONS)))
+def test_changes_of_a_function(source, words):
+    assert changes("f", of("def f(a): return 1", "f"), of(source, "f")) == words
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (LAYER.replace("x * self", "x + self"), "the body of `Scale` changed"),
+        (LAYER.replace("factor=2.0", "factor=3.0"), "`Scale.__init__` takes `factor=3.0` instead of `factor=2.0`"),
+    ],
+)
+def test_changes_since_a_signature_that_doesnt_tell_parts_apart(source, words):
+    assert changes("Scale", replace(of(LAYER), parts=None), of(source)) == (words,)
 
 
 def test_an_order_of_parameters():
@@ -107,6 +148,13 @@ def test_the_digest_is_the_same_on_every_python():
     assert of(LAYER).digest == "f8a67510cada7dfef8d3132a0ab9d8f4f2f4803c35ae14d013ba2b5481659716"
 
 
-def test_what_isnt_python():
+@pytest.mark.parametrize("source", ["def f(:", "def f(): ...\0", "x = " + "-" * 100_000 + "1"])
+def test_what_isnt_python(source):
     with pytest.raises(SyntaxError):
-        of("def f(:", "f")
+        of(source, "f")
+
+
+def test_the_text_of_a_definition():
+    module = Module(b"@cache\ndef f():\n    return 1\nx = 2\n")
+    assert source_of(module, "f") == "@cache\ndef f():\n    return 1"
+    assert source_of(module, "x") is None
