@@ -172,3 +172,13 @@ def test_of_before_there_were_fingerprints(signature):
     del document["code"]["fingerprints"], document["code"]["provenance"]
     code = CompatibilitySignature.from_json(json.dumps(document).encode()).code
     assert code == replace(signature.code, fingerprints={}, provenance=None)
+
+
+def test_of_before_fingerprints_told_parts_and_uses(signature):
+    document = json.loads(signature.to_json())
+    entry = document["code"]["fingerprints"]["tests>Scale"]
+    del entry["parts"], entry["uses"], entry["config_keys"], document["code"]["module_digests"]
+    code = CompatibilitySignature.from_json(json.dumps(document).encode()).code
+    before = signature.code.fingerprints["tests>Scale"]
+    assert code.fingerprints["tests>Scale"] == Fingerprint(digest=before.digest, parameters=before.parameters)
+    assert code.module_digests == {}

@@ -21,6 +21,9 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 #: Names that are followed for one object, before the rest is left alone.
 _LIMIT = 5000
 
+#: Parts of a dotted path that count: imports can be written that add parts for ever.
+_DEEPEST = 20
+
 
 def used_definitions(
     modules: Mapping[str, Module], packages: frozenset[str], module: str, qualname: str
@@ -66,7 +69,7 @@ class _Walk:
     def follow(self, module: str, node: ast.AST) -> None:
         """Look up what a part of a module uses; imports inside of it come before those of the module."""
         inside = dict(chain.from_iterable(self._imported(module, n) for n in ast.walk(node) if isinstance(n, Import)))
-        for names in _names(node, frozenset()):
+        for names in _names(node):
             if names[0] in inside:
                 self._enter((*inside[names[0]], *names[1:]))
             else:
@@ -95,6 +98,7 @@ class _Walk:
 
     def _enter(self, path: _Chain) -> None:
         """Go on in the packaged module that a dotted path leads into, if any."""
+        path = path[:_DEEPEST]
         for length in range(len(path) - 1, 0, -1):
             module = ".".join(path[:length])
             if module in self._modules:
@@ -106,19 +110,21 @@ class _Walk:
         return imported(node, package)
 
 
-def _names(node: ast.AST, hidden: frozenset[str]) -> Iterator[_Chain]:
-    """The names that a part of a module takes from around itself, as far as ``hidden`` doesn't hide them."""
-    names = _chain(node)
-    if names is not None:
-        if names[0] not in hidden:
-            yield names
-        return
-    inner = hidden | _local_names(node) if isinstance(node, _Function) else hidden
-    for field, value in ast.iter_fields(node):
-        for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, ast.AST):
-                # Defaults and decorators are outside of the function.
-                yield from _names(child, inner if field == "body" else hidden)
+def _names(root: ast.AST) -> Iterator[_Chain]:
+    """The names that a part of a module takes from around itself: not those that a function inside of it binds."""
+    stack: list[tuple[ast.AST, frozenset[str]]] = [(root, frozenset())]
+    while stack:
+        node, hidden = stack.pop()
+        names = _chain(node)
+        if names is not None:
+            yield from (one for one in [names] if one[0] not in hidden)
+            continue
+        inner = hidden | _local_names(node) if isinstance(node, _Function) else hidden
+        for field, value in ast.iter_fields(node):
+            # Defaults and decorators are outside of the function.
+            within = inner if field == "body" else hidden
+            children = value if isinstance(value, list) else [value]
+            stack += [(child, within) for child in children if isinstance(child, ast.AST)]
 
 
 def _chain(node: ast.AST) -> _Chain | None:

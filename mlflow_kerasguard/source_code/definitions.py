@@ -140,21 +140,45 @@ def digest(nodes: Iterable[ast.AST]) -> str:
     return found.hexdigest()
 
 
-def _normalized(value: object) -> Iterator[str]:
-    """A syntax tree as text: classes of nodes and their fields, without those that are empty."""
-    if isinstance(value, ast.AST):
-        yield f"({type(value).__name__}"
-        for name, field in ast.iter_fields(value):
-            body = without_docstring(value) if name == "body" else field
-            if name not in _LEFT_OUT and body is not None and body != []:
-                yield f" {name}="
-                yield from _normalized(body)
-        yield ")"
-    elif isinstance(value, list):
-        for item in value:
-            yield from _normalized(item)
-    else:
-        yield repr(value)
+def _normalized(root: ast.AST) -> Iterator[str]:
+    """A syntax tree as text: classes of nodes and their fields, without those that are empty.
+
+    Not by recursion: a long sum is nested more deeply than Python's own calls may be.
+    """
+    stack: list[tuple[bool, object]] = [(False, root)]
+    while stack:
+        is_text, value = stack.pop()
+        if is_text:
+            yield str(value)
+        elif isinstance(value, ast.AST):
+            yield f"({type(value).__name__}"
+            stack.append((True, ")"))
+            for name, field in reversed(list(_fields(value))):
+                stack += [(False, field), (True, f" {name}=")]
+        elif isinstance(value, list):
+            stack += [(False, item) for item in reversed(value)]
+        else:
+            yield repr(value)
+
+
+def _fields(node: ast.AST) -> Iterator[tuple[str, object]]:
+    for name, value in ast.iter_fields(node):
+        field: object = without_docstring(node) if name == "body" else value
+        if isinstance(node, ast.JoinedStr):
+            field = _joined(node.values)
+        if name not in _LEFT_OUT and field is not None and field != []:
+            yield name, field
+
+
+def _joined(values: list[ast.expr]) -> list[ast.expr]:
+    """The parts of an f-string; some releases of Python 3.12 add empty ones, and split others."""
+    found: list[ast.expr] = []
+    for part in values:
+        if isinstance(part, ast.Constant) and found and isinstance(found[-1], ast.Constant):
+            found[-1] = ast.Constant(value=str(found[-1].value) + str(part.value))
+        elif not isinstance(part, ast.Constant) or part.value != "":
+            found.append(part)
+    return found
 
 
 def without_docstring(node: ast.AST) -> object:

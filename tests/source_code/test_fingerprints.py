@@ -148,6 +148,22 @@ def test_the_digest_is_the_same_on_every_python():
     assert of(LAYER).digest == "f8a67510cada7dfef8d3132a0ab9d8f4f2f4803c35ae14d013ba2b5481659716"
 
 
+def test_the_digest_of_odd_syntax_is_the_same_on_every_python():
+    """Python 3.12.1 has an empty part at the end of the format; the parts of the others differ in their making."""
+    source = """
+class Odd(object, metaclass=type):
+    def f(self, x, /, *, k=(1, 2), **kw):
+        match k:
+            case [1, *rest]: return f"{x!r:>{rest}} and {x + 1} {{}}" "more" f"{k=}"
+        return lambda y=1: "\\ud800" + str(1e400) + str(y[1:2, ...])
+"""
+    assert of(source, "Odd").digest == "6e19df6ca6ffc37fc8dfdfb983a08e1abe391407b20cd1f095d56b98b02e8051"
+
+
+def test_a_long_sum():
+    assert of(f"def f(): return {' + '.join('x' * 900)}", "f") is not None
+
+
 @pytest.mark.parametrize("source", ["def f(:", "def f(): ...\0", "x = " + "-" * 100_000 + "1"])
 def test_what_isnt_python(source):
     with pytest.raises(SyntaxError):
