@@ -85,7 +85,7 @@ def changes(name: str, before: Fingerprint, after: Fingerprint) -> tuple[str, ..
         return (f"the body of `{name}` changed",)
     if FUNCTION in after.parts:
         return (f"the decorators or annotations of `{name}` changed",)
-    return (f"`{name}` changed outside of its methods",)
+    return (f"the bases, decorators, annotations or attributes of `{name}` changed",)
 
 
 def _of_parameters(name: str, before: Fingerprint, after: Fingerprint) -> Iterator[str]:

@@ -132,8 +132,9 @@ def _missing(
     if module.startswith(SCRIPT_MODULE_PREFIX):
         fix = f"{_USE_PACKAGED}, or move the definition to a module file and log the model again"
         for target in targets:
+            expected = f"`{_name(target)}` in a module of {env.source}"
             found = f"`{_name(target)}` was defined in a script or notebook, which can't be imported"
-            yield from _absent(target, found, model, fix)
+            yield from _absent(target, expected, found, model, fix)
         return
     host = read(module)
     fix = f"{_USE_PACKAGED}, or install the project that `{module}` is from"
@@ -143,12 +144,13 @@ def _missing(
         return
     for target in targets:
         if not is_bound(host, target.partition(":")[2]):
-            yield from _absent(target, f"`{module}` of {env.source} doesn't define `{_name(target)}`", model, fix)
+            found = f"`{module}` of {env.source} doesn't define `{_name(target)}`"
+            yield from _absent(target, f"`{_dotted(target)}`", found, model, fix)
 
 
-def _absent(target: str, found: str, model: ModelSpec, fix: str) -> Iterator[Mismatch]:
+def _absent(target: str, expected: str, found: str, model: ModelSpec, fix: str) -> Iterator[Mismatch]:
     for where in _places(target, model):
-        yield Mismatch(where=where, expected=f"`{_dotted(target)}`", found=found, fix=fix)
+        yield Mismatch(where=where, expected=expected, found=found, fix=fix)
 
 
 def _fix(modules: list[str], model: ModelSpec, env: Environment) -> str:

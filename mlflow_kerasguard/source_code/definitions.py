@@ -54,7 +54,10 @@ class Module:
         found: dict[str, list[ast.AST]] = {}
         for around, node in _statements(self.tree.body):
             for name, part in _bound_by(node):
-                found.setdefault(name, []).extend([*around, part])
+                nodes = found.setdefault(name, [])
+                # `import keras.layers` beside `import keras` binds `keras` to the same.
+                if not (isinstance(part, Import) and any(ast.dump(part) == ast.dump(one) for one in nodes)):
+                    nodes += [*around, part]
         return found
 
     def digest_of(self, name: str) -> str | None:
@@ -102,7 +105,7 @@ def _bound_by(node: ast.stmt) -> Iterator[tuple[str, ast.AST]]:
 
 def _import_of_one(node: Import, alias: ast.alias) -> Import:
     if isinstance(node, ast.Import):
-        return ast.Import(names=[alias])
+        return ast.Import(names=[alias if alias.asname else ast.alias(name=alias.name.split(".", 1)[0])])
     return ast.ImportFrom(module=node.module, names=[alias], level=node.level)
 
 

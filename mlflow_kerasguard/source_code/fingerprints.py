@@ -44,9 +44,11 @@ def _parts(node: Definition) -> Iterator[tuple[str, str]]:
     if not isinstance(node, ast.ClassDef):
         yield FUNCTION, _digest_of_body(node)
         return
-    for item in node.body:
-        if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield item.name, _digest_of_body(item) if item.name == CONSTRUCTOR else digest([item])
+    methods = [item for item in node.body if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)]
+    for name in dict.fromkeys(item.name for item in methods):
+        # A property's getter and setter are of one name.
+        own = [item for item in methods if item.name == name]
+        yield name, _digest_of_body(own[-1]) if name == CONSTRUCTOR else digest(own)
 
 
 def _digest_of_body(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:

@@ -72,6 +72,16 @@ def test_a_condition_around_a_definition():
     assert first.digest_of("gone") is None
 
 
+@pytest.mark.parametrize("more", ["import keras\n", "import keras.ops\n", "import other as k\n"])
+def test_further_imports_of_one_package(more):
+    assert Module(b"import keras\n").digest_of("keras") == Module(f"import keras\n{more}".encode()).digest_of("keras")
+
+
+def test_another_import_of_one_name():
+    first, second = Module(b"from a import f"), Module(b"from a import f\nfrom b import f")
+    assert first.digest_of("f") != second.digest_of("f")
+
+
 def test_what_is_there():
     module = Module(b"class A:\n    class B: ...\nx = 1\n")
     assert [is_bound(module, name) for name in ("A", "A.B", "x", "A.C", "y")] == [True, True, True, False, False]

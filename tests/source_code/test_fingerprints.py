@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
 
 import pytest
 
-from mlflow_kerasguard.source_code.definitions import Module
+from mlflow_kerasguard.source_code.definitions import Module, digest
 from mlflow_kerasguard.source_code.fingerprints import fingerprint, source_of
 from mlflow_kerasguard.source_identity import changes
 
@@ -71,7 +72,10 @@ def test_what_is_no_change(source):
                 "the body of `Scale.__init__` changed",
             ),
         ),
-        (LAYER.replace("layers.Layer", "Layer"), ("`Scale` changed outside of its methods",)),
+        (
+            LAYER.replace("layers.Layer", "Layer"),
+            ("the bases, decorators, annotations or attributes of `Scale` changed",),
+        ),
         ("def Scale(): ...\n", ("`Scale.__init__` lost `factor=2.0`", "`Scale.__init__` lost `**kwargs`", IS_FUNCTION)),
     ],
     ids=["gained", "lost", "default", "no-default", "body", "name", "new", "gone", "both", "base", "function"],
@@ -92,6 +96,11 @@ FUNCTIONS = {
 @pytest.mark.parametrize(("source", "words"), FUNCTIONS.items(), ids=range(len(FUNCTIONS)))
 def test_changes_of_a_function(source, words):
     assert changes("f", of("def f(a): return 1", "f"), of(source, "f")) == words
+
+
+def test_a_getter_beside_its_setter():
+    both = "class A:\n    @property\n    def x(self): return 1\n    @x.setter\n    def x(self, value): ...\n"
+    assert changes("A", of(both, "A"), of(both.replace("1", "2"), "A")) == ("`A.x` changed",)
 
 
 @pytest.mark.parametrize(
@@ -158,6 +167,11 @@ class Odd(object, metaclass=type):
         return lambda y=1: "\\ud800" + str(1e400) + str(y[1:2, ...])
 """
     assert of(source, "Odd").digest == "6e19df6ca6ffc37fc8dfdfb983a08e1abe391407b20cd1f095d56b98b02e8051"
+
+
+def test_split_parts_of_an_f_string():
+    whole, split = ([ast.Constant(value=part) for part in parts] for parts in (["ab"], ["a", "b", ""]))
+    assert digest([ast.JoinedStr(values=whole)]) == digest([ast.JoinedStr(values=split)])
 
 
 def test_a_long_sum():
