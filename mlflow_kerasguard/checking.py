@@ -10,6 +10,7 @@ from mlflow_kerasguard.engine import check_model
 from mlflow_kerasguard.errors import UsageError
 from mlflow_kerasguard.findings import Verdict
 from mlflow_kerasguard.formats import read_model
+from mlflow_kerasguard.policies import CustomCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
 
 
 def check(
-    model: str | Path, against: str | Path | Environment | None = None, *, compile: bool = True, fetch: bool = False
+    model: str | Path,
+    against: str | Path | Environment | None = None,
+    *,
+    compile: bool = True,
+    fetch: bool = False,
+    custom_code: str = CustomCode.PACKAGED,
 ) -> Report:
     """Tell whether a saved Keras model loads in an environment and predicts the same.
 
@@ -33,6 +39,8 @@ def check(
             virtual environment or wheel; the path or URI of a logged model; or an ``Environment``.
         compile: judge ``load_model(path)``; False judges ``load_model(path, compile=False)``.
         fetch: get a Keras release that isn't known from the configured package index.
+        custom_code: whose version of the packaged code counts; see
+            :func:`mlflow_kerasguard.load_model`.
 
     Returns:
         The report. A damaged or hostile file is a report with findings of family KG1xx.
@@ -41,7 +49,7 @@ def check(
         ModelNotFoundError: there is nothing at ``model``.
         UsageError: an argument can't be used as it was given.
     """
-    return check_each(model, [against], compile=compile, fetch=fetch)[0]
+    return check_each(model, [against], compile=compile, fetch=fetch, custom_code=custom_code)[0]
 
 
 def check_each(
@@ -50,6 +58,7 @@ def check_each(
     *,
     compile: bool = True,
     fetch: bool = False,
+    custom_code: str = CustomCode.PACKAGED,
 ) -> tuple[Report, ...]:
     """Hold one model, which is read once, against several environments: a report each.
 
@@ -58,15 +67,17 @@ def check_each(
         against: what :func:`check` takes, any number of times.
         compile: as for :func:`check`.
         fetch: as for :func:`check`.
+        custom_code: as for :func:`check`.
 
     Raises:
         ModelNotFoundError: there is nothing at ``model``.
         UsageError: an argument can't be used as it was given.
     """
     # Before the model: a mistake in an argument is told at once.
+    policy = CustomCode.of(custom_code)
     environments = [_environment(item, fetch=fetch) for item in against]
     # A URI says more to the reader of a report than the place that it was fetched to.
-    spec = replace(_read(model), source=str(model))
+    spec = replace(_read(model), source=str(model), custom_code=policy)
     return tuple(_report(spec, environment, compile=compile) for environment in environments)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 
 from mlflow_kerasguard.errors import KerasGuardError, UsageError
 from mlflow_kerasguard.findings import Report, Verdict
+from mlflow_kerasguard.policies import CustomCode
 from mlflow_kerasguard.reports import FORMATS, render_all
 from mlflow_kerasguard.reports.catalogue import CATALOGUES, explain
 from mlflow_kerasguard.version import __version__
@@ -70,7 +71,13 @@ def _print(text: str) -> None:
 def _check(options: argparse.Namespace) -> tuple[str, int]:
     from mlflow_kerasguard.checking import check_each
 
-    reports = check_each(options.model, options.against or [None], compile=options.compile, fetch=options.fetch)
+    reports = check_each(
+        options.model,
+        options.against or [None],
+        compile=options.compile,
+        fetch=options.fetch,
+        custom_code=options.custom_code,
+    )
     return render_all(reports, options.format), max(map(_status, reports), key=_BADNESS.index)
 
 
@@ -161,6 +168,13 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
         "--fetch",
         action="store_true",
         help="get a Keras release that isn't known from the package index",
+    )
+    parser.add_argument(
+        "--custom-code",
+        choices=[policy.value for policy in CustomCode],
+        default=CustomCode.PACKAGED.value,
+        help="judge a load with the code in the model, with the environment's own, or with the code in the model where "
+        "the environment has to have the same (default: %(default)s)",
     )
     parser.set_defaults(run=_check)
 

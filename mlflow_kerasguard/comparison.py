@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlflow_kerasguard.artifact import LoggedModel, open_model
-from mlflow_kerasguard.custom_code.fingerprints import fingerprint, source_of
 from mlflow_kerasguard.formats.graph import is_object
 from mlflow_kerasguard.model import Json, ObjectRef, WeightSpec
+from mlflow_kerasguard.source_code.definitions import Module
+from mlflow_kerasguard.source_code.fingerprints import fingerprint, source_of
 from mlflow_kerasguard.source_identity import Fingerprint, changes
 from mlflow_kerasguard.tracking import fetch
 
@@ -171,7 +172,8 @@ def _sources(logged: LoggedModel) -> dict[str, _Source]:
 def _source(place: str, content: bytes, qualname: str) -> _Source:
     """What a module defines; all of its text where this Python can't parse it, or no definition is to be found."""
     try:
-        own, text = fingerprint(content, qualname), source_of(content, qualname)
+        module = Module(content)
+        own, text = fingerprint(module, qualname), source_of(module, qualname)
     except SyntaxError:
         own, text = None, None
     return _Source(place=place, text=text or content.decode("utf-8", "replace"), own=own)

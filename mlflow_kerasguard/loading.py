@@ -7,18 +7,17 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
-from importlib import import_module
-from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlflow_kerasguard import artifact, golden, mlflow_private
 from mlflow_kerasguard.artifact import LoggedModel
-from mlflow_kerasguard.custom_code.restore import Bundle
+from mlflow_kerasguard.custom_code.restore import Bundle, resolve_here
 from mlflow_kerasguard.engine import check_model
 from mlflow_kerasguard.environment.installed import installed
 from mlflow_kerasguard.errors import IncompatibleModelError, LoadFailedError, UsageError
 from mlflow_kerasguard.keras_runtime import KerasRuntime, import_keras, innermost_message
+from mlflow_kerasguard.policies import CustomCode
 from mlflow_kerasguard.rules.environment import BACKENDS
 from mlflow_kerasguard.rules.view import keras_package
 from mlflow_kerasguard.serving import KerasModelWrapper
@@ -28,6 +27,9 @@ if TYPE_CHECKING:
     from mlflow_kerasguard.environment import Environment
     from mlflow_kerasguard.findings import Report
     from mlflow_kerasguard.model import ModelSpec
+
+#: The environment variable that chooses the policy where ``mlflow.pyfunc`` loads a model.
+CUSTOM_CODE = "MLFLOW_KERASGUARD_CUSTOM_CODE"
 
 #: uvicorn's own status for an application that can't start; its supervisor doesn't try again then.
 _STARTUP_FAILURE = 3
@@ -44,6 +46,7 @@ def load_model(
     trusted: Iterable[str] = (),
     verify: bool = False,
     allow_undecided: bool = True,
+    custom_code: str = CustomCode.PACKAGED,
 ) -> Any:
     """Load a Keras model, after it has been checked against this environment.
 
@@ -57,6 +60,9 @@ def load_model(
         trusted: paths of objects that the caller vouches for, such as ``keras.layers.Lambda``.
         verify: compare the model's predictions with those kept when it was logged.
         allow_undecided: load also where some rule couldn't judge.
+        custom_code: ``packaged`` for the code of custom objects that travels with the model; ``host`` for
+            that of this environment's own modules, which has to be what was logged; ``require-same`` for
+            the packaged code, where this environment has to have the same.
 
     Returns:
         The Keras model.
@@ -67,11 +73,12 @@ def load_model(
         LoadFailedError: Keras refused it all the same.
         PredictionMismatchError: it predicts otherwise than it did.
         ModelNotFoundError: there is nothing at ``model_uri``.
-        UsageError: ``verify`` without golden predictions.
+        UsageError: ``verify`` without golden predictions, or no such ``custom_code``.
     """
+    policy = CustomCode.of(custom_code)
     logged = artifact.open_model(fetch(model_uri, dst_path))
     given = dict(custom_objects or {})
-    spec = _with_caller(logged.spec, given, frozenset(trusted))
+    spec = replace(_with_caller(logged.spec, given, frozenset(trusted)), custom_code=policy)
     environment = _environment_of_loader(spec)
     report = check_model(spec, environment, compile=compile)
     _refuse(report, allow_undecided=allow_undecided)
@@ -90,8 +97,9 @@ def _load_pyfunc(path: str) -> KerasModelWrapper:
     """
     directory = Path(path) if artifact.is_logged_model(Path(path)) else Path(path).parent
     try:
-        return KerasModelWrapper(load_model(directory, compile=False))
-    except IncompatibleModelError as error:
+        policy = CustomCode.of(os.environ.get(CUSTOM_CODE, CustomCode.PACKAGED), given_as=CUSTOM_CODE)
+        return KerasModelWrapper(load_model(directory, compile=False, custom_code=policy))
+    except (IncompatibleModelError, UsageError) as error:
         if not _is_server_starting():
             raise
         # A traceback would bury the report, and several workers would try again for ever.
@@ -108,7 +116,9 @@ def _is_server_starting() -> bool:
 def _with_caller(spec: ModelSpec, given: Mapping[str, Any], trusted: frozenset[str]) -> ModelSpec:
     """The model together with what the caller brings and vouches for."""
     provided = spec.origin.provided_objects | frozenset(given)
-    return replace(spec, trusted=trusted, origin=replace(spec.origin, provided_objects=provided))
+    packaged = {name: target for name, target in spec.origin.packaged_objects.items() if name not in given}
+    origin = replace(spec.origin, provided_objects=provided, packaged_objects=packaged)
+    return replace(spec, trusted=trusted, origin=origin)
 
 
 def _environment_of_loader(spec: ModelSpec) -> Environment:
@@ -172,8 +182,10 @@ def _construct(
     assert logged.model_file is not None, "an unreadable model doesn't pass the check"
     try:
         runtime = import_keras(package, environment.configured_backend)
+        # Outside of the isolation: these modules stay imported, so what they register has to stay as well.
+        imported = _imported_objects(spec)
         with runtime.isolated_registry():
-            objects = {**_restored_objects(logged, runtime), **given}
+            objects = {**_packaged_objects(logged, spec, runtime), **imported, **given}
             return runtime.load(logged.model_file, custom_objects=objects, compile=compile, trusted=spec.trusted)
     except Exception as error:
         raise LoadFailedError(
@@ -184,25 +196,26 @@ def _construct(
         ) from error
 
 
-def _restored_objects(logged: LoggedModel, runtime: KerasRuntime) -> dict[str, Any]:
+def _imported_objects(spec: ModelSpec) -> dict[str, Any]:
+    """The objects that come from modules of this environment."""
+    targets = dict(spec.origin.imported_objects)
+    if spec.custom_code is CustomCode.HOST:
+        targets.update(spec.origin.packaged_objects)
+    return {name: resolve_here(target) for name, target in targets.items()}
+
+
+def _packaged_objects(logged: LoggedModel, spec: ModelSpec, runtime: KerasRuntime) -> dict[str, Any]:
     """The objects that travel with the model, and what their modules registered when they were imported."""
     signature = logged.signature
-    if signature is None:
+    if signature is None or spec.custom_code is CustomCode.HOST:
         return {}
     before = runtime.registry.copy()
     files = {module: logged.path(name) for module, name in signature.code.modules.items()}
     digests = {path: signature.files[path.relative_to(logged.directory).as_posix()] for path in files.values()}
     bundle = Bundle(files, digests)
-    objects = {name: _imported(target) for name, target in signature.code.imported_objects.items()}
-    objects.update({name: bundle.resolve(target) for name, target in signature.code.objects.items()})
+    objects = {name: bundle.resolve(target) for name, target in signature.code.objects.items()}
     registered = {name: thing for name, thing in runtime.registry.items() if before.get(name) is not thing}
     return {**registered, **objects}
-
-
-def _imported(target: str) -> Any:
-    """An object of an installed distribution."""
-    module, _, qualname = target.partition(":")
-    return attrgetter(qualname)(import_module(module))
 
 
 def _verify(logged: LoggedModel, model: Any) -> None:

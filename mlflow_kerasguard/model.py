@@ -12,6 +12,8 @@ from enum import Enum
 from typing import Any
 
 from mlflow_kerasguard.observed import Observed
+from mlflow_kerasguard.policies import CustomCode
+from mlflow_kerasguard.source_identity import Fingerprint, Provenance
 
 #: Anything that ``json.loads`` returns.
 Json = Any
@@ -118,6 +120,10 @@ class Origin:
         provided_objects: registered or class names that the packaged code defines.
         imported_objects: registered or class name to ``module:qualname`` of objects that the guard's
             loader imports from an installed distribution.
+        packaged_objects: likewise, of objects whose source travels with the model.
+        fingerprints: those of the packaged objects, by the same names.
+        module_digests: packaged module to the digest of its syntax tree.
+        provenance: the repository that the packaged code is from; None where it is in none.
     """
 
     python: str | None = None
@@ -125,6 +131,10 @@ class Origin:
     packaged_modules: frozenset[str] = frozenset()
     provided_objects: frozenset[str] = frozenset()
     imported_objects: Mapping[str, str] = field(default_factory=dict)
+    packaged_objects: Mapping[str, str] = field(default_factory=dict)
+    fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
+    module_digests: Mapping[str, str] = field(default_factory=dict)
+    provenance: Provenance | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +156,7 @@ class ModelSpec:
         origin: what a signature adds.
         trusted: paths of objects that the caller vouches for, such as ``keras.layers.Lambda``.
         observed: what the process that logs the model saw of its live objects; None everywhere else.
+        custom_code: which version of packaged code the caller wants.
         details: further facts of the format, JSON only.
         derived: what has been worked out from these values, so that it is done once for any number of
             environments; not a part of the value.
@@ -165,6 +176,7 @@ class ModelSpec:
     origin: Origin = field(default_factory=Origin)
     trusted: frozenset[str] = frozenset()
     observed: Observed | None = None
+    custom_code: CustomCode = CustomCode.PACKAGED
     details: Mapping[str, Json] = field(default_factory=dict)
     derived: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 

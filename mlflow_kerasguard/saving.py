@@ -20,6 +20,7 @@ from typing import Any
 from mlflow_kerasguard import artifact, mlflow_private, requirements, staging
 from mlflow_kerasguard.contracts import blame, require_kept
 from mlflow_kerasguard.custom_code.capture import CapturedCode, capture
+from mlflow_kerasguard.custom_code.identities import fingerprints, parsed_modules
 from mlflow_kerasguard.custom_code.live_objects import LiveObjects
 from mlflow_kerasguard.custom_code.provenance import provenance_of
 from mlflow_kerasguard.engine import check_model
@@ -132,7 +133,7 @@ def prepare(request: Request, directory: Path) -> Prepared:
             distributions=distributions,
             inputs=_schema(recorded.signature, "inputs"),
             outputs=_schema(recorded.signature, "outputs"),
-            code=_packaged(code),
+            code=_packaged(code, spec),
             files=_digests(directory, [model_file, artifact.GOLDEN, artifact.CODE_DIRECTORY]),
             rehearsal=Rehearsal(result=SKIPPED),
         )
@@ -225,12 +226,14 @@ def _write_code(code: CapturedCode, directory: Path) -> None:
         path.write_bytes(content)
 
 
-def _packaged(code: CapturedCode) -> PackagedCode:
+def _packaged(code: CapturedCode, spec: ModelSpec) -> PackagedCode:
+    parsed = parsed_modules(code)
     return PackagedCode(
         modules={name: f"{artifact.CODE_DIRECTORY}/{path}" for name, path in code.modules.items()},
         objects=code.objects,
         imported_objects=code.imported_objects,
-        fingerprints=code.fingerprints(),
+        fingerprints=fingerprints(code, parsed, spec),
+        module_digests={name: module.digest for name, module in parsed.items()},
         provenance=provenance_of(code.sources),
     )
 

@@ -15,8 +15,9 @@ from mlflow_kerasguard.formats.bounded_json import parse_json
 from mlflow_kerasguard.formats.config_tree import collect_objects
 from mlflow_kerasguard.model import Json, ModelSpec, ObjectRef, Origin, Section, WeightSpec
 from mlflow_kerasguard.rehearsal_record import Rehearsal
+from mlflow_kerasguard.signature_code import fingerprints_to_dict, read_fingerprints, read_provenance, read_texts
 from mlflow_kerasguard.signature_json import Reader, SignatureError, expect
-from mlflow_kerasguard.source_identity import Fingerprint, Parameter, Provenance
+from mlflow_kerasguard.source_identity import Fingerprint, Provenance
 from mlflow_kerasguard.version import __version__
 
 #: Layout of the document. To change it: additions that older readers may ignore need nothing. For
@@ -38,6 +39,7 @@ class PackagedCode:
         objects: the name under which Keras looks for an object to ``module:qualname``.
         imported_objects: likewise, where the module belongs to an installed distribution.
         fingerprints: those of ``objects``, by the same names.
+        module_digests: module name to the digest of its syntax tree.
         provenance: the repository that the code is from; None where it is in none.
     """
 
@@ -45,6 +47,7 @@ class PackagedCode:
     objects: Mapping[str, str] = field(default_factory=dict)
     imported_objects: Mapping[str, str] = field(default_factory=dict)
     fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
+    module_digests: Mapping[str, str] = field(default_factory=dict)
     provenance: Provenance | None = None
 
 
@@ -87,6 +90,10 @@ class CompatibilitySignature:
             packaged_modules=frozenset(self.code.modules),
             provided_objects=frozenset(self.code.objects),
             imported_objects=dict(self.code.imported_objects),
+            packaged_objects=dict(self.code.objects),
+            fingerprints=dict(self.code.fingerprints),
+            module_digests=dict(self.code.module_digests),
+            provenance=self.code.provenance,
         )
 
     def to_model_spec(self, source: str) -> ModelSpec:
@@ -144,7 +151,8 @@ class CompatibilitySignature:
                 "modules": dict(sorted(self.code.modules.items())),
                 "objects": dict(sorted(self.code.objects.items())),
                 "imported_objects": dict(sorted(self.code.imported_objects.items())),
-                "fingerprints": {name: asdict(item) for name, item in sorted(self.code.fingerprints.items())},
+                "fingerprints": fingerprints_to_dict(self.code.fingerprints),
+                "module_digests": dict(sorted(self.code.module_digests.items())),
                 "provenance": asdict(self.code.provenance) if self.code.provenance else None,
             },
             "files": dict(sorted(self.files.items())),
@@ -191,8 +199,9 @@ def _from_document(document: Reader) -> CompatibilitySignature:
             modules=code.texts("modules"),
             objects=code.texts("objects"),
             imported_objects=code.texts("imported_objects"),
-            fingerprints=_fingerprints(code),
-            provenance=_provenance(code),
+            fingerprints=read_fingerprints(code),
+            module_digests=read_texts(code, "module_digests"),
+            provenance=read_provenance(code),
         ),
         files=document.texts("files"),
         rehearsal=_rehearsal(document),
@@ -203,34 +212,6 @@ def _rehearsal(document: Reader) -> Rehearsal | None:
     if document.value.get("rehearsal") is None:
         return None
     return Rehearsal.from_reader(document.object("rehearsal"))
-
-
-def _fingerprints(code: Reader) -> dict[str, Fingerprint]:
-    """Signatures from before there were fingerprints have none."""
-    if "fingerprints" not in code.value:
-        return {}
-    entries = code.object("fingerprints")
-    return {name: _fingerprint(entries.object(name)) for name in entries.value}
-
-
-def _fingerprint(entry: Reader) -> Fingerprint:
-    return Fingerprint(digest=entry.take("digest", str), parameters=entry.each("parameters", _parameter))
-
-
-def _parameter(entry: Reader) -> Parameter:
-    return Parameter(name=entry.take("name", str), default=entry.optional("default", str))
-
-
-def _provenance(code: Reader) -> Provenance | None:
-    if code.value.get("provenance") is None:
-        return None
-    entry = code.object("provenance")
-    return Provenance(
-        commit=entry.take("commit", str),
-        branch=entry.optional("branch", str),
-        remote=entry.optional("remote", str),
-        modified=tuple(expect(name, str, f"{entry.name}.modified") for name in entry.take("modified", list)),
-    )
 
 
 def _model_from(document: Reader) -> ModelSpec:

@@ -77,6 +77,7 @@ def test_exit_status(answer, status, monkeypatch, capsys):
         ([], {}),
         (["--no-compile"], {"compile": False}),
         (["--fetch"], {"fetch": True}),
+        (["--custom-code", "require-same"], {"custom_code": "require-same"}),
         (["--against", "keras==3.8.0", "--against", "uv.lock"], {"against": ["keras==3.8.0", "uv.lock"]}),
     ],
 )
@@ -89,7 +90,14 @@ def test_options_reach_the_check(options, changed, monkeypatch, capsys):
 
     monkeypatch.setattr(checking, "check_each", answer)
     assert main(["check", "models:/name@alias", *options]) == 0
-    assert asked == {"model": "models:/name@alias", "against": [None], "compile": True, "fetch": False, **changed}
+    assert asked == {
+        "model": "models:/name@alias",
+        "against": [None],
+        "compile": True,
+        "fetch": False,
+        "custom_code": "packaged",
+        **changed,
+    }
     assert capsys.readouterr().out
 
 
@@ -111,7 +119,15 @@ def test_an_error_is_one_line(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["check"], ["check", "m.keras", "--format", "xml"], ["nothing"], ["explain"]]
+    "arguments",
+    [
+        [],
+        ["check"],
+        ["check", "m.keras", "--format", "xml"],
+        ["check", "m", "--custom-code", "x"],
+        ["nothing"],
+        ["explain"],
+    ],
 )
 def test_wrong_usage(arguments, capsys):
     with pytest.raises(SystemExit) as stopped:

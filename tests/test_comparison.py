@@ -85,7 +85,7 @@ def test_long_values_are_cut_and_objects_within_stand_for_themselves(tmp_path):
 def test_code_that_changed(original, changed):
     (found,) = diff(original, changed(("* later()", "+ later()")))
     assert (found.section, found.where, found.before) == ("code", "tests>Scale", "scale_layers:Scale")
-    assert found.details[0] == "the body of `Scale` changed"
+    assert found.details[0] == "`Scale.call` changed"
     assert "-        return inputs * factor() * later()" in found.details
     assert "+        return inputs * factor() + later()" in found.details
 
@@ -93,7 +93,11 @@ def test_code_that_changed(original, changed):
 def test_a_new_parameter(original, changed):
     constructor = "\n    def __init__(self, activation='relu', **kwargs):\n        super().__init__(**kwargs)\n"
     (found,) = diff(original, changed(("Layer):\n", f"Layer):{constructor}")))
-    assert found.details[:2] == ("`Scale` gained `activation='relu'`", "`Scale` gained `**kwargs`")
+    assert found.details[:3] == (
+        "`Scale.__init__` gained `activation='relu'`",
+        "`Scale.__init__` gained `**kwargs`",
+        "`Scale.__init__` is new",
+    )
 
 
 def test_comments_only(original, changed):

@@ -38,9 +38,14 @@ def signature(tmp_path):
             imported_objects={"other>Layer": "other.layers:Layer"},
             fingerprints={
                 "tests>Scale": Fingerprint(
-                    digest="1" * 64, parameters=(Parameter(name="factor", default="2.0"), Parameter(name="**kwargs"))
+                    digest="1" * 64,
+                    parameters=(Parameter(name="factor", default="2.0"), Parameter(name="**kwargs")),
+                    parts={"__init__": "2" * 64},
+                    config_keys=("factor", "name"),
+                    uses={"helpers:factor": "3" * 64},
                 )
             },
+            module_digests={"scale_layers": "4" * 64},
             provenance=Provenance(commit="a" * 40, branch="main", modified=("scale_layers.py",)),
         ),
         files={"data/model.keras": "0" * 64},
@@ -167,3 +172,13 @@ def test_of_before_there_were_fingerprints(signature):
     del document["code"]["fingerprints"], document["code"]["provenance"]
     code = CompatibilitySignature.from_json(json.dumps(document).encode()).code
     assert code == replace(signature.code, fingerprints={}, provenance=None)
+
+
+def test_of_before_fingerprints_told_parts_and_uses(signature):
+    document = json.loads(signature.to_json())
+    entry = document["code"]["fingerprints"]["tests>Scale"]
+    del entry["parts"], entry["uses"], entry["config_keys"], document["code"]["module_digests"]
+    code = CompatibilitySignature.from_json(json.dumps(document).encode()).code
+    before = signature.code.fingerprints["tests>Scale"]
+    assert code.fingerprints["tests>Scale"] == Fingerprint(digest=before.digest, parameters=before.parameters)
+    assert code.module_digests == {}

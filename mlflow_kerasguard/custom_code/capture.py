@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from mlflow_kerasguard.custom_code import main_module
-from mlflow_kerasguard.custom_code.fingerprints import fingerprint
 from mlflow_kerasguard.custom_code.import_work import work_at_import
 from mlflow_kerasguard.custom_code.live_objects import FRAMEWORKS, LiveObjects, is_custom, lookup_names
 from mlflow_kerasguard.custom_code.local_modules import (
@@ -26,7 +25,6 @@ from mlflow_kerasguard.custom_code.local_modules import (
 from mlflow_kerasguard.errors import CodeCaptureError, UsageError
 from mlflow_kerasguard.model import Kind, ModelSpec
 from mlflow_kerasguard.observed import ImportWork
-from mlflow_kerasguard.source_identity import Fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -58,17 +56,6 @@ class CapturedCode:
     def work_at_import(self) -> tuple[ImportWork, ...]:
         """What the packaged modules do when they are imported, beyond defining things."""
         return tuple(item for path in self.modules.values() for item in work_at_import(self.files[path], path))
-
-    def fingerprints(self) -> dict[str, Fingerprint]:
-        """Those of the packaged objects, by the names under which Keras looks for them."""
-        found = {}
-        for name, target in self.objects.items():
-            module, _, qualname = target.partition(":")
-            content = self.files[self.modules[module]] if module in self.modules else None
-            own = fingerprint(content, qualname) if content is not None else None
-            if own is not None:
-                found[name] = own
-        return found
 
 
 def capture(

@@ -7,11 +7,12 @@ import sys
 import sysconfig
 from dataclasses import dataclass
 from functools import cache
-from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec, PathFinder
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlflow_kerasguard.custom_code import restore
+from mlflow_kerasguard.environment.module_sources import find_module
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,22 +71,11 @@ def _source_of_loaded(module: ModuleType) -> Source | None:
 
 
 def _source_on_path(module: str) -> Source | None:
-    spec = _spec_on_path(module)
+    spec = find_module(module)
     if spec is None:
         return None
     path = Path(spec.origin) if spec.origin and spec.has_location else None
     return Source(path=path, is_package=spec.submodule_search_locations is not None)
-
-
-def _spec_on_path(module: str) -> ModuleSpec | None:
-    """A module's place on ``sys.path``; unlike ``importlib.util.find_spec`` it imports no package above it."""
-    parent = module.rpartition(".")[0]
-    if not parent:
-        return PathFinder.find_spec(module)
-    above = _spec_on_path(parent)
-    if above is None or above.submodule_search_locations is None:
-        return None
-    return PathFinder.find_spec(module, list(above.submodule_search_locations))
 
 
 def parents(module: str) -> list[str]:

@@ -9,6 +9,8 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
+from mlflow_kerasguard.source_identity import SCRIPT_MODULE_PREFIX
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 def module_name(script: Path) -> str:
     """The name under which a script's definitions travel."""
-    return f"kerasguard_main_{re.sub(r'[^0-9A-Za-z_]', '_', script.stem)}"
+    return f"{SCRIPT_MODULE_PREFIX}{re.sub(r'[^0-9A-Za-z_]', '_', script.stem)}"
 
 
 def extract(source: str, names: Iterable[str], package: str | None) -> str | None:

@@ -14,6 +14,7 @@ import hashlib
 import sys
 import threading
 import weakref
+from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import resolve_name, spec_from_loader
@@ -172,6 +173,17 @@ class _SourceLoader(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         self._bundle.run(module, self._path)
+
+
+def resolve_here(target: str) -> Any:
+    """Import an object of this environment's own modules, which no bundle stands in for meanwhile.
+
+    Args:
+        target: ``module:qualname``.
+    """
+    module, _, qualname = target.partition(":")
+    with _LOCK:
+        return attrgetter(qualname)(import_module(module))
 
 
 def bundle_of(thing: Any) -> Bundle | None:

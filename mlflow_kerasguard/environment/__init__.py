@@ -45,6 +45,10 @@ def _no_module(name: str) -> bool:
     raise Unknown(f"whether a module `{name}` can be imported isn't known")
 
 
+def _no_source(name: str) -> bytes | None:
+    raise Unknown(f"the source of a module `{name}` isn't known")
+
+
 # No slots: `cached_property` needs a `__dict__`.
 @dataclass(frozen=True, kw_only=True)
 class Environment:
@@ -62,6 +66,8 @@ class Environment:
         registered_objects: names registered in the running process, where it is this one.
         read_keras_api: ``keras`` or ``tf_keras`` to its API; raises ``Unknown``.
         has_module: whether a top-level module can be imported; raises ``Unknown``.
+        read_source: full name of a module to its source text, None where there is no such module;
+            raises ``Unknown``.
     """
 
     source: str
@@ -75,6 +81,7 @@ class Environment:
     registered_objects: frozenset[str] = frozenset()
     read_keras_api: Callable[[str], KerasApi] = _no_api
     has_module: Callable[[str], bool] = _no_module
+    read_source: Callable[[str], bytes | None] = _no_source
 
     def lists(self, name: str) -> bool:
         """Whether the description names a distribution, in whichever release."""

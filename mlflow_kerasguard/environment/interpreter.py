@@ -13,6 +13,7 @@ from typing import Any
 
 from mlflow_kerasguard.environment import Environment, means_legacy_keras
 from mlflow_kerasguard.environment.installed import configured_backend
+from mlflow_kerasguard.environment.module_sources import source_reader
 from mlflow_kerasguard.environment.site_packages import Distributions, keras_reader
 from mlflow_kerasguard.errors import UsageError
 
@@ -60,6 +61,7 @@ def read_interpreter(python: Path, *, source: str | None = None, time_limit: flo
         legacy_keras=means_legacy_keras(os.environ.get("TF_USE_LEGACY_KERAS")),
         read_keras_api=keras_reader(path),
         has_module=has_module,
+        read_source=source_reader(path),
     )
 
 

@@ -10,7 +10,6 @@ import pytest
 
 from mlflow_kerasguard import load_model, save_model
 from mlflow_kerasguard.custom_code.capture import CapturedCode, capture
-from mlflow_kerasguard.custom_code.fingerprints import fingerprint
 from mlflow_kerasguard.custom_code.live_objects import LiveObjects, is_custom
 from mlflow_kerasguard.custom_code.local_modules import find_source, imported_names, is_installed
 from mlflow_kerasguard.errors import CodeCaptureError, UsageError
@@ -53,19 +52,9 @@ def test_a_class_with_what_it_imports(scale):
     assert found.imports == {NAME}
 
 
-def test_fingerprints_of_what_was_captured(scale, tmp_path):
+def test_the_files_that_were_captured_are_known(scale):
     found = captured(with_layer(scale.Scale()), scale_ref())
-    own = found.fingerprints()["tests>Scale"]
-    assert own == fingerprint(found.files["scale_layers.py"], "Scale")
-    assert own.parameters == ()  # Its constructor is Keras's.
     assert {path.name for path in found.sources} == {"scale_layers.py", "helpers.py"}
-
-
-def test_no_fingerprint_of_what_no_definition_makes():
-    code = CapturedCode(
-        files={"a.py": b"f = make()\n"}, modules={"a": "a.py"}, objects={"f": "a:f", "g": "elsewhere:g"}
-    )
-    assert code.fingerprints() == {}
 
 
 FINDABLE = {
