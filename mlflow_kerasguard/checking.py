@@ -28,6 +28,7 @@ def check(
     compile: bool = True,
     fetch: bool = False,
     custom_code: str = CustomCode.PACKAGED,
+    trusted: Iterable[str] = (),
 ) -> Report:
     """Tell whether a saved Keras model loads in an environment and predicts the same.
 
@@ -41,6 +42,7 @@ def check(
         fetch: get a Keras release that isn't known from the configured package index.
         custom_code: whose version of the packaged code counts; see
             :func:`mlflow_kerasguard.load_model`.
+        trusted: paths of objects that the caller vouches for, such as ``keras.layers.Lambda``.
 
     Returns:
         The report. A damaged or hostile file is a report with findings of family KG1xx.
@@ -49,7 +51,7 @@ def check(
         ModelNotFoundError: there is nothing at ``model``.
         UsageError: an argument can't be used as it was given.
     """
-    return check_each(model, [against], compile=compile, fetch=fetch, custom_code=custom_code)[0]
+    return check_each(model, [against], compile=compile, fetch=fetch, custom_code=custom_code, trusted=trusted)[0]
 
 
 def check_each(
@@ -59,6 +61,7 @@ def check_each(
     compile: bool = True,
     fetch: bool = False,
     custom_code: str = CustomCode.PACKAGED,
+    trusted: Iterable[str] = (),
 ) -> tuple[Report, ...]:
     """Hold one model, which is read once, against several environments: a report each.
 
@@ -68,6 +71,7 @@ def check_each(
         compile: as for :func:`check`.
         fetch: as for :func:`check`.
         custom_code: as for :func:`check`.
+        trusted: as for :func:`check`.
 
     Raises:
         ModelNotFoundError: there is nothing at ``model``.
@@ -77,7 +81,7 @@ def check_each(
     policy = CustomCode.of(custom_code)
     environments = [_environment(item, fetch=fetch) for item in against]
     # A URI says more to the reader of a report than the place that it was fetched to.
-    spec = replace(_read(model), source=str(model), custom_code=policy)
+    spec = replace(_read(model), source=str(model), custom_code=policy, trusted=frozenset(trusted))
     return tuple(_report(spec, environment, compile=compile) for environment in environments)
 
 

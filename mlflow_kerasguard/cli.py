@@ -77,6 +77,7 @@ def _check(options: argparse.Namespace) -> tuple[str, int]:
         compile=options.compile,
         fetch=options.fetch,
         custom_code=options.custom_code,
+        trusted=options.trust or (),
     )
     return render_all(reports, options.format), max(map(_status, reports), key=_BADNESS.index)
 
@@ -175,6 +176,12 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
         default=CustomCode.PACKAGED.value,
         help="judge a load with the code in the model, with the environment's own, or with the code in the model where "
         "the environment has to have the same (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--trust",
+        metavar="PATH",
+        action="append",
+        help="vouch for an object that isn't loaded otherwise, such as keras.layers.Lambda; may be given several times",
     )
     parser.set_defaults(run=_check)
 

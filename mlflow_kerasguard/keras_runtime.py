@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import threading
 import warnings
@@ -197,10 +198,13 @@ def innermost_message(error: BaseException) -> str:
     """
     while error.__cause__ or (error.__context__ and not error.__suppress_context__):
         error = error.__cause__ or error.__context__ or error
-    text = " ".join(str(error).split())
+    text = " ".join(_COLOURS.sub("", str(error)).split())
     if len(text) > _MESSAGE_LIMIT:
         text = f"{text[: _MESSAGE_LIMIT // 2]} … {text[-_MESSAGE_LIMIT // 2 :]}"
     return f"{type(error).__name__}: {text}"
 
 
 _MESSAGE_LIMIT = 600
+
+#: Escape sequences: Keras prints parts of some messages in bold.
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from mlflow_kerasguard.findings import Report
     from mlflow_kerasguard.model import ModelSpec
 
-#: The environment variable that chooses the policy where ``mlflow.pyfunc`` loads a model.
-CUSTOM_CODE = "MLFLOW_KERASGUARD_CUSTOM_CODE"
+#: The environment variables that stand for arguments where ``mlflow.pyfunc`` loads a model: the policy, and
+#: what is trusted, separated by commas.
+CUSTOM_CODE, TRUSTED = "MLFLOW_KERASGUARD_CUSTOM_CODE", "MLFLOW_KERASGUARD_TRUSTED"
 
 #: uvicorn's own status for an application that can't start; its supervisor doesn't try again then.
 _STARTUP_FAILURE = 3
@@ -98,7 +99,8 @@ def _load_pyfunc(path: str) -> KerasModelWrapper:
     directory = Path(path) if artifact.is_logged_model(Path(path)) else Path(path).parent
     try:
         policy = CustomCode.of(os.environ.get(CUSTOM_CODE, CustomCode.PACKAGED), given_as=CUSTOM_CODE)
-        return KerasModelWrapper(load_model(directory, compile=False, custom_code=policy))
+        trusted = [name.strip() for name in os.environ.get(TRUSTED, "").split(",") if name.strip()]
+        return KerasModelWrapper(load_model(directory, compile=False, custom_code=policy, trusted=trusted))
     except (IncompatibleModelError, UsageError) as error:
         if not _is_server_starting():
             raise

@@ -29,6 +29,7 @@ class ObservedObject:
             a default and that is another.
         compound: parameters whose values are objects or functions, which are rebuilt from configurations.
         rebuild_error: how ``from_config`` failed.
+        build_error: how making its variables again failed.
         changed: key to its value before and after ``from_config``, as JSON.
         unrestored: parameters whose value came back as a configuration.
         variables: number of variables of the live object and of the rebuilt one, where they differ.
@@ -51,6 +52,7 @@ class ObservedObject:
     arguments: Mapping[str, str] = field(default_factory=dict)
     compound: frozenset[str] = frozenset()
     rebuild_error: str | None = None
+    build_error: str | None = None
     changed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     unrestored: tuple[str, ...] = ()
     variables: tuple[int, int] | None = None

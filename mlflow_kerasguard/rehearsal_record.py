@@ -38,7 +38,8 @@ class Rehearsal:
     imports: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "outputs": [_output_to_dict(item) for item in self.outputs]}
+        outputs = [_output_to_dict(item) for item in self.outputs]
+        return {**asdict(self), "outputs": outputs, "imports": list(self.imports)}
 
     @classmethod
     def from_reader(cls, document: Reader) -> Rehearsal:
@@ -73,21 +74,28 @@ def _output_to_dict(item: Comparison) -> dict[str, Any]:
 
 
 def _output_from(entry: Reader) -> Comparison:
-    allowed = entry.optional("tolerance", list)
     return Comparison(
         name=entry.take("name", str),
         dtype=entry.take("dtype", str),
         size=entry.take("size", int),
         absolute=_number(entry, "absolute"),
         relative=_number(entry, "relative"),
-        tolerance=(float(allowed[0]), float(allowed[1])) if allowed is not None else None,
+        tolerance=_tolerance(entry),
     )
+
+
+def _tolerance(entry: Reader) -> tuple[float, float] | None:
+    value = entry.optional("tolerance", list)
+    if value is None:
+        return None
+    try:
+        relative, absolute = map(float, value)
+    except (TypeError, ValueError):
+        raise SignatureError(f"`{entry.name}.tolerance` has to be two numbers, not {value!r}") from None
+    return relative, absolute
 
 
 def _number(entry: Reader, key: str) -> float | None:
+    """Python writes a number without a fraction as a whole one."""
     value = entry.value.get(key)
-    return (
-        None
-        if value is None
-        else float(expect(value, float, key) if isinstance(value, float) else entry.take(key, int))
-    )
+    return value if value is None or isinstance(value, float) else float(entry.take(key, int))

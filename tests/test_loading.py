@@ -11,6 +11,7 @@ import types
 import zipfile
 from pathlib import Path
 
+import mlflow
 import numpy as np
 import pytest
 
@@ -19,6 +20,7 @@ from mlflow_kerasguard import (
     KerasGuardError,
     LoadFailedError,
     ModelNotFoundError,
+    check,
     load_model,
     loading,
     save_model,
@@ -175,11 +177,17 @@ def test_objects_of_installed_packages_are_imported(tmp_path, monkeypatch, local
     assert type(load_model(tmp_path / "model").layers[-1]) is theirs.layers.Own
 
 
-def test_a_lambda_needs_trust(tmp_path):
+def test_a_lambda_needs_trust(tmp_path, monkeypatch):
     live = keras.Sequential([keras.layers.InputLayer((3,)), keras.layers.Lambda(lambda x: 2 * x)])
-    save_model(live, tmp_path / "model", input_example=rows(2, 3), rehearse=False)
+    save_model(live, tmp_path / "model", input_example=rows(2, 3), rehearse=False, allow_lambda=True)
     with pytest.raises(IncompatibleModelError):
         load_model(tmp_path / "model")
+    with pytest.raises(IncompatibleModelError):
+        mlflow.pyfunc.load_model(str(tmp_path / "model"))
+    monkeypatch.setenv("MLFLOW_KERASGUARD_TRUSTED", "keras.layers.Other, keras.layers.Lambda")
+    assert mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(rows(2, 3)).shape == (2, 3)
+    assert not check(tmp_path / "model").safe
+    assert check(tmp_path / "model", trusted=["keras.layers.Lambda"]).ok
     assert load_model(tmp_path / "model", trusted=["keras.layers.Lambda"], verify=True)
 
 

@@ -64,9 +64,10 @@ def observe(spec: ModelSpec, live: LiveObjects, runtime: KerasRuntime) -> Observ
         runtime: its Keras.
     """
     with _undisturbed(runtime) as registry:
-        found = [(ref, cls) for ref in spec.objects if (cls := _class_of(ref, live)) is not None]
-        registry.update({name: cls for ref, cls in found for name in lookup_names(ref)})
-        distinct = {_identity(ref, cls): (ref, cls) for ref, cls in reversed(found)}
+        found = [(ref, thing) for ref in spec.objects if (thing := live.find(ref)) is not None]
+        registry.update({name: thing for ref, thing in found for name in lookup_names(ref)})
+        classes = [(ref, thing) for ref, thing in found if ref.kind is Kind.CLASS and isinstance(thing, type)]
+        distinct = {_identity(ref, cls): (ref, cls) for ref, cls in reversed(classes)}
         objects = tuple(_observe_saved(ref, cls, live, runtime) for ref, cls in reversed(distinct.values()))
     return Observed(objects=objects, lambdas=tuple(_lambdas(spec, live)))
 
@@ -86,11 +87,6 @@ def _undisturbed(runtime: KerasRuntime) -> Iterator[dict[str, Any]]:
             yield registry
     finally:
         random.setstate(state)
-
-
-def _class_of(ref: ObjectRef, live: LiveObjects) -> type | None:
-    thing = live.find(ref) if ref.kind is Kind.CLASS else None
-    return thing if isinstance(thing, type) else None
 
 
 def _identity(ref: ObjectRef, cls: type) -> tuple[type, str]:

@@ -51,8 +51,9 @@ class Rebuilder:
         if thing is None:
             return facts
         facts["unrestored"] = tuple(name for name in self._attributes if self._is_config(name, thing, again))
-        built = self._build(ref, thing, again)
-        if built and not facts["unrestored"]:
+        if not facts["unrestored"] and self._is_built_alone(ref, thing, again):
+            facts["build_error"] = _build(ref, again)
+        if facts.get("build_error", "") is None:
             facts["variables"] = _variables(thing, again)
             facts["unsaved"] = tuple(_unsaved(thing, again))
             facts["lost"] = dict(_lost(thing, again)) if not facts["changed"] else {}
@@ -72,19 +73,22 @@ class Rebuilder:
         before, after = getattr(thing, name, None), getattr(again, name, None)
         return isinstance(after, dict) and {"class_name", "config"} <= set(after) and not isinstance(before, dict)
 
-    def _build(self, ref: ObjectRef, thing: Any, again: Any) -> bool:
-        """Let it make its variables, as a loader does; False where the live one has none, or it can't be done alone."""
+    def _is_built_alone(self, ref: ObjectRef, thing: Any, again: Any) -> bool:
+        """Whether a loader lets it make its variables by itself."""
         if not getattr(thing, "built", True):
             return False
-        if not hasattr(again, "build_from_config"):
-            return not hasattr(again, "build")
-        if not ref.build_config:
-            return False
-        try:
-            again.build_from_config(copy.deepcopy(ref.build_config))
-        except Exception:  # noqa: BLE001 - some are built by the model around them
-            return False
-        return True
+        return bool(ref.build_config) if hasattr(again, "build_from_config") else not hasattr(again, "build")
+
+
+def _build(ref: ObjectRef, again: Any) -> str | None:
+    """Let it make its variables as Keras does; how that failed."""
+    if not hasattr(again, "build_from_config") or again.built:
+        return None
+    try:
+        again.build_from_config(copy.deepcopy(ref.build_config))
+    except Exception as error:  # noqa: BLE001 - a person's own code may raise anything
+        return innermost_message(error)
+    return None
 
 
 def _text(value: Any) -> str:

@@ -157,7 +157,16 @@ def _failed(answer: dict[str, Any]) -> str:
     if answer["refused"]:
         return f"the model doesn't pass the check of a fresh process:\n{answer['error']}"
     verb = "load the model" if answer["stage"] == process.LOADING else "predict with the loaded model"
-    return f"a fresh process that has only the logged artifact can't {verb}: {answer['error']}{places}"
+    return f"a fresh process that has only the logged artifact can't {verb}: {answer['error']}{places}{_advice(answer)}"
+
+
+def _advice(answer: dict[str, Any]) -> str:
+    if "No module named" not in answer["error"]:
+        return ""
+    return (
+        "\n  import the module where its name can be read from the source, or name its file in `code_paths` (of a "
+        "distribution: in `extra_pip_requirements`)"
+    )
 
 
 def _hints(job: Job) -> str:

@@ -185,6 +185,14 @@ def cant_be_rebuilt(model: ModelSpec, _env: Environment) -> Iterator[Mismatch]:
                 found=f"it fails: {item.rebuild_error}",
                 fix=f"let `{item.name}.from_config` take what `get_config` returns, as JSON gives it back",
             )
+        if item.build_error is not None:
+            yield Mismatch(
+                where=item.where,
+                expected=f"`{item.name}` to make its variables once more after `from_config`",
+                found=f"that fails: {item.build_error}",
+                fix=f"let `{item.name}.build` pass over layers that are built already: those of a config are",
+                snippet=("if not self.inner.built:", "    self.inner.build(input_shape)"),
+            )
 
 
 @rule(

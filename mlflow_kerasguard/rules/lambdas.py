@@ -35,8 +35,10 @@ def loaded_lambdas(model: ModelSpec, env: Environment) -> list[ObjectRef]:
     lambdas = [ref for ref in model.objects if ref.kind is Kind.LAMBDA]
     if not lambdas or keras_is_missing(model, env):
         return []
+    # Whoever logged it was asked, and took the Python that lambdas are bound to.
+    is_logged = model.origin.python is not None
     refused = keras_api(model, env).refuses_lambdas(legacy_hdf5=is_legacy_hdf5(model))
-    return lambdas if LAMBDA in model.trusted or not refused else []
+    return lambdas if LAMBDA in model.trusted or is_logged or not refused else []
 
 
 def bytecode_of(ref: ObjectRef) -> Bytecode:

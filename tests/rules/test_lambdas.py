@@ -54,6 +54,13 @@ CASES = [
     Case(code="KG406", name="before-jumps-changed", model=of("3.8"), environment=on("3.10.13"), fires=False),
     Case(code="KG406", name="jumps-changed", model=of("3.8", "condition"), environment=on("3.10.13"), fires=True),
     Case(code="KG406", name="refused-before-it-matters", model=of("3.8", trusted=frozenset()), fires=False),
+    Case(
+        code="KG406",
+        name="refused-but-logged-with-its-python",
+        model=of("3.8", trusted=frozenset(), origin=Origin(python="3.8.18")),
+        fires=True,
+        found="Python 3.11",
+    ),
     Case(code="KG406", name="no-keras", model=of("3.8"), environment=environment(packages={}), fires=False),
     Case(
         code="KG406", name="python-unknown", model=of("3.8"), environment=on(None), fires=False, unknown="which Python"
