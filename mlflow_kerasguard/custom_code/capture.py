@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from mlflow_kerasguard.custom_code import main_module
+from mlflow_kerasguard.custom_code.agreement import require_current
 from mlflow_kerasguard.custom_code.fingerprints import fingerprint
 from mlflow_kerasguard.custom_code.live_objects import FRAMEWORKS, LiveObjects, is_custom, lookup_names
 from mlflow_kerasguard.custom_code.local_modules import (
@@ -150,6 +151,7 @@ class _Collection:
             self._imported_objects[name] = f"{module}:{qualname}"
             self._imports.add(module)
             return
+        require_current(thing)
         self._objects[name] = f"{module}:{qualname}"
         self._add_module(module, owner=thing)
 
