@@ -11,7 +11,7 @@ import ast
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
-from functools import cached_property, partial, partialmethod
+from functools import cached_property, lru_cache, partial, partialmethod
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -83,11 +83,9 @@ def difference(source: str, thing: Any, belongs: Callable[[str], bool | None]) -
         The name of the function that differs; None where none does, or nothing can be said.
     """
     try:
-        tree = ast.parse(source)
-        compiled = _compiled(tree)
+        tree, compiled, arguments = _read(source)
     except (SyntaxError, ValueError):
         return None
-    arguments = _arguments(tree)
     for function in functions_of(thing):
         code = function.__code__
         certain = belongs(code.co_filename)
@@ -98,6 +96,13 @@ def difference(source: str, thing: Any, belongs: Callable[[str], bool | None]) -
         if _canonical(code) not in (found or ()) or not _has_defaults_of(function, signatures):
             return _key(code)
     return next(_missing(tree, thing), None) if isinstance(thing, type) else None
+
+
+@lru_cache(maxsize=8)
+def _read(source: str) -> tuple[ast.Module, dict[str, set[Any]], dict[str, list[ast.arguments]]]:
+    """A source's tree, code and parameters; asked for once per class and function that is compared."""
+    tree = ast.parse(source)
+    return tree, _compiled(tree), _arguments(tree)
 
 
 def _arguments(tree: ast.Module) -> dict[str, list[ast.arguments]]:

@@ -64,9 +64,10 @@ class LiveObjects:
 
     def _as_in_model(self, thing: Any, ref: ObjectRef) -> Any:
         """The version that the model uses: Keras's registry and the module have the latest one only."""
-        if any(thing is given for given in self._given.values()):
+        name = getattr(thing, "__qualname__", "<unnamed>")
+        if "<" in name or any(thing is given for given in self._given.values()):
             return thing
-        versions = self._in_model.get((thing.__module__, getattr(thing, "__qualname__", "")), [thing])
+        versions = self._in_model.get((thing.__module__, name), [thing])
         if not all(is_same_code(versions[0], other) for other in versions[1:]):
             raise CodeCaptureError(
                 f"the model uses two versions of `{ref.class_name}` of module `{thing.__module__}`, which was defined "
