@@ -120,7 +120,7 @@ NOTEBOOK = [
         "    def call(self, inputs):\n        return inputs"
     ),
     "%%time\n# Used by the layer.\ndef scaled(x):\n    return x * FACTOR * one()\n",
-    "FACTOR = 4.0\n1 / 0\nFACTOR = 5.0",
+    "FACTOR = 4.0\n1 / 0",
     "display(x)\nimport asyncio\nawait asyncio.sleep(0)\nx = scaled(x)",
     (
         '@keras.utils.register_keras_serializable("notebook")\nclass Scale(keras.layers.Layer):\n'
