@@ -198,8 +198,7 @@ def _require_values(text: str, program: Program, namespace: Mapping[str, Any]) -
         if name not in declared and not is_same:
             raise CodeCaptureError(
                 f"`{name}`, which the model uses, is {shorten(live)} in this process and {shorten(value)} in "
-                f"{program.title}; "
-                "assign the value that is meant there, and build the model again"
+                f"{program.title}; assign the value that is meant there, and build the model again"
             )
 
 
