@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from mlflow_kerasguard.custom_code import main_module
+from mlflow_kerasguard.custom_code.agreement import require_current
 from mlflow_kerasguard.custom_code.import_work import work_at_import
 from mlflow_kerasguard.custom_code.live_objects import FRAMEWORKS, LiveObjects, is_custom, lookup_names
 from mlflow_kerasguard.custom_code.local_modules import (
@@ -22,6 +22,7 @@ from mlflow_kerasguard.custom_code.local_modules import (
     parents,
     top_level_of,
 )
+from mlflow_kerasguard.custom_code.main_program import main_source
 from mlflow_kerasguard.errors import CodeCaptureError, UsageError
 from mlflow_kerasguard.model import Kind, ModelSpec
 from mlflow_kerasguard.observed import ImportWork
@@ -143,6 +144,7 @@ class _Collection:
             self._imported_objects[name] = f"{module}:{qualname}"
             self._imports.add(module)
             return
+        require_current(thing)
         self._objects[name] = f"{module}:{qualname}"
         self._add_module(module, owner=thing)
 
@@ -201,28 +203,18 @@ class _Collection:
             self._modules[name] = relative.as_posix()
 
     def add_main_module(self) -> None:
-        """The part of the running script that defines the objects taken from it."""
+        """The part of the running script or notebook that defines the objects taken from it."""
         if not self._main_objects:
             return
-        main = sys.modules["__main__"]
-        script = Path(getattr(main, "__file__", None) or "")
-        names = ", ".join(f"`{name}`" for name in self._main_objects)
-        remedy = "move it to a `.py` file, import it from there and build the model again"
-        if script.suffix != ".py" or not script.is_file():
-            raise CodeCaptureError(f"the source of {names} was typed in and is in no file; {remedy}")
-        wanted = {thing.__qualname__.split(".", 1)[0] for thing in self._main_objects.values()}
-        text = main_module.extract(
-            script.read_text(encoding="utf-8"), wanted, getattr(main, "__package__", None) or None
-        )
-        if text is None:
-            raise CodeCaptureError(f"the top level of `{script}` doesn't define {names}; {remedy}")
-        module = main_module.module_name(script)
-        path = f"{module}.py"
-        self._put(path, text.encode(), script)
-        self._sources.add(script)
-        self._modules[module] = path
-        self._objects.update({name: f"{module}:{thing.__qualname__}" for name, thing in self._main_objects.items()})
-        for name in imported_names(text.encode(), ""):
+        main = main_source(self._main_objects)
+        path, content = f"{main.module}.py", main.text.encode()
+        self._put(path, content, main.module)
+        self._sources.update(main.files)
+        self._modules[main.module] = path
+        self._objects.update({n: f"{main.module}:{thing.__qualname__}" for n, thing in self._main_objects.items()})
+        for thing in self._main_objects.values():
+            require_current(thing)
+        for name in imported_names(content, ""):
             self._add_module(name)
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+from mlflow_kerasguard.custom_code.live_code import is_same_code
+from mlflow_kerasguard.errors import CodeCaptureError
 from mlflow_kerasguard.keras_runtime import KERAS_PACKAGES
 from mlflow_kerasguard.model import Kind, ObjectRef
 
@@ -39,17 +41,37 @@ class LiveObjects:
         self._given = custom_objects
         self._registry = runtime.registry
         self.reached = tuple(walk(model))
-        self._named = {thing.__name__: thing for thing in map(_definition, self.reached) if is_custom(thing)}
+        definitions = {id(thing): thing for thing in map(_definition, self.reached) if is_custom(thing)}
+        self._named = {thing.__name__: thing for thing in definitions.values()}
+        self._in_model: dict[tuple[str, str], list[Any]] = {}
+        for thing in definitions.values():
+            self._in_model.setdefault((thing.__module__, thing.__qualname__), []).append(thing)
 
     def find(self, ref: ObjectRef) -> Any | None:
         """The custom class or function that ``ref`` stands for; None where it is Keras's own.
 
         A name that nothing is known under gives None too: the check reports it as code that is nowhere.
+
+        Raises:
+            CodeCaptureError: the model uses two versions of it.
         """
         for thing in self._candidates(ref):
             if is_custom(thing):
-                return thing
+                return self._as_in_model(thing, ref)
         return None
+
+    def _as_in_model(self, thing: Any, ref: ObjectRef) -> Any:
+        """The version that the model uses: Keras's registry and the module have the latest one only."""
+        name = getattr(thing, "__qualname__", "<unnamed>")
+        if "<" in name or any(thing is given for given in self._given.values()):
+            return thing
+        versions = self._in_model.get((thing.__module__, name), [thing])
+        if not all(is_same_code(versions[0], other) for other in versions[1:]):
+            raise CodeCaptureError(
+                f"the model uses two versions of `{ref.class_name}` of module `{thing.__module__}`, which was defined "
+                "more than once in this process; build the model again"
+            )
+        return thing if any(thing is version for version in versions) else versions[-1]
 
     def _candidates(self, ref: ObjectRef) -> Iterator[Any]:
         names = lookup_names(ref)
