@@ -27,6 +27,7 @@ class ObservedObject:
         unserializable: key to what is wrong with its value.
         arguments: parameter to the argument that the live object was made with, as Python text, where it has
             a default and that is another.
+        misstated: parameter to the value in the config, where Keras derived that and the live object has another.
         compound: parameters whose values are objects or functions, which are rebuilt from configurations.
         rebuild_error: how ``from_config`` failed.
         build_error: how making its variables again failed.
@@ -50,6 +51,7 @@ class ObservedObject:
     config_error: str | None = None
     unserializable: Mapping[str, str] = field(default_factory=dict)
     arguments: Mapping[str, str] = field(default_factory=dict)
+    misstated: Mapping[str, str] = field(default_factory=dict)
     compound: frozenset[str] = frozenset()
     rebuild_error: str | None = None
     build_error: str | None = None

@@ -58,10 +58,11 @@ def _has(thing: Any, name: str) -> bool:
 def arguments_given(described: ObservedObject, thing: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments that differ from the defaults.
 
-    Keras 3 keeps plain ones when an object is made. Elsewhere they are read from the attributes of the
-    same names: those of a default of None may have been filled in later, and don't count.
+    Keras 3 keeps plain ones when an object is made; of models, it keeps the defaults instead. Elsewhere
+    they are read from the attributes of the same names: those of a default of None may have been filled in
+    later, and don't count.
     """
-    kept = getattr(getattr(thing, "_auto_config", None), "config", None)
+    kept = None if is_model(thing) else getattr(getattr(thing, "_auto_config", None), "config", None)
     defaults = {item.name: item.default for item in described.named_parameters if item.default is not None}
     if isinstance(kept, dict):
         return {name: kept[name] for name in defaults if name in kept and shown(kept[name]) != defaults[name]}
@@ -70,6 +71,10 @@ def arguments_given(described: ObservedObject, thing: Any, values: Mapping[str, 
         for name, default in defaults.items()
         if name in values and default != "None" and is_plain(values[name]) and shown(values[name]) != default
     }
+
+
+def is_model(thing: Any) -> bool:
+    return hasattr(thing, "layers") and hasattr(thing, "compile")
 
 
 def is_plain(value: Any) -> bool:

@@ -19,6 +19,7 @@ from mlflow_kerasguard.custom_code.constructors import (
     arguments_given,
     attributes_of,
     constructor_of,
+    is_model,
     is_plain,
     shown,
 )
@@ -128,6 +129,9 @@ def _observe_saved(ref: ObjectRef, cls: type, live: LiveObjects, runtime: KerasR
     if thing is not None:
         facts |= _of_instance(described, thing)
         facts["unserializable"] = dict(_unserializable(thing, runtime))
+        if is_model(thing) and "get_config" not in described.own_methods:
+            stated = {name: shown(ref.config[name]) for name in facts["arguments"] if name in ref.config}
+            facts["misstated"] = {name: value for name, value in stated.items() if value != facts["arguments"][name]}
     if not _GRAPH_KEYS & set(ref.config):
         facts |= Rebuilder(runtime, described, facts.get("attributes", {})).compare(ref, cls, thing)
     return replace(described, **facts)

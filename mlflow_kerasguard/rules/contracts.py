@@ -41,7 +41,7 @@ def no_config(model: ModelSpec, _env: Environment) -> Iterator[Mismatch]:
     for item in _objects(model):
         if item.config_error is None:
             continue
-        names = [parameter.name for parameter in item.config_parameters if parameter.name not in _BASE_PARAMETERS]
+        names = _own_parameters(item)
         own = "get_config" in item.own_methods
         yield Mismatch(
             where=item.where,
@@ -52,6 +52,11 @@ def no_config(model: ModelSpec, _env: Environment) -> Iterator[Mismatch]:
             fix=f"mend `{item.name}.get_config`" if own else f"add this to `{item.name}`",
             snippet=() if own else _config_snippet(model, item, names),
         )
+
+
+def _own_parameters(item: ObservedObject) -> list[str]:
+    """The names of the parameters that its own ``get_config`` has to return."""
+    return [parameter.name for parameter in item.config_parameters if parameter.name not in _BASE_PARAMETERS]
 
 
 def _cause(item: ObservedObject) -> str:
@@ -111,6 +116,15 @@ def lost_argument(model: ModelSpec, _env: Environment) -> Iterator[Mismatch]:
                 found=f"`{item.name}.get_config` doesn't return it, so it comes back as `{name}={defaults[name]}`",
                 fix=f"return `{name}` from `{item.name}.get_config`",
                 snippet=_config_snippet(model, item, [name]),
+            )
+        for name, stated in item.misstated.items():
+            yield Mismatch(
+                where=item.where,
+                expected=f"`{name}={item.arguments[name]}` in the config, as `{item.name}` was made",
+                found=f"`{name}={stated}`: `{item.name}` has no `get_config`, and Keras derives a model's from the "
+                "defaults of its constructor",
+                fix=f"add this to `{item.name}`",
+                snippet=_config_snippet(model, item, _own_parameters(item)),
             )
 
 

@@ -111,6 +111,26 @@ def test_what_was_measured_is_warned_of(local_modules, tmp_path, caplog):
     assert "`Odd.mean` to be `4.0`" in caplog.text
 
 
+DERIVED = """
+class Odd(keras.Model):
+    def __init__(self, units=3, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.dense = keras.layers.Dense(units)
+    def call(self, x):
+        return self.dense(x)
+"""
+
+
+@pytest.mark.skipif(not IS_KERAS_3, reason="Keras 2 derives nothing of models")
+def test_what_keras_derives_of_a_model_may_be_wrong(local_modules, tmp_path):
+    model = local_modules(odd=HEAD + DERIVED).Odd(7)
+    model(rows(1, 3))
+    with pytest.raises(ContractError, match=r"`units=7` in the config") as caught:
+        save_model(model, tmp_path / "model", rehearse=False)
+    assert caught.value.report.errors[0].code == "KG512"
+
+
 LOSS = """
 class Odd(keras.losses.Loss):
     def __init__(self, weight, **kwargs):

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.projects import BEGIN, Project, changed, shapes
+from tests.live.environments import ROOT, make_environment
+from tests.live.projects import BEGIN, LOAD, LOG, Project, changed, shapes
 
 PROJECTS = {**changed.PROJECTS, **shapes.PROJECTS}
 
@@ -50,4 +51,37 @@ def test_project(project: Project, tmp_path):
     write(directory, {**project.afterwards, "load.py": project.load})
     loaded = python(directory, "load.py", model)
     assert loaded.returncode == 0, loaded.stderr
-    assert all(words in loaded.stdout for words in project.words), loaded.stdout
+    said = " ".join(loaded.stdout.split())  # A report breaks its lines anywhere.
+    assert all(words in said for words in project.words), loaded.stdout
+
+
+#: A layer of an installed distribution travels as a requirement.
+KERAS_HUB = (
+    BEGIN
+    + """
+import keras_hub
+ROWS = np.ones((2, 5), "int32")
+inputs = keras.Input((5,), dtype="int32")
+layer = keras_hub.layers.TokenAndPositionEmbedding(vocabulary_size=10, sequence_length=5, embedding_dim=4)
+hidden = keras_hub.layers.TransformerEncoder(intermediate_dim=8, num_heads=2)(layer(inputs))
+model = keras.Model(inputs, keras.layers.Dense(2)(hidden))
+"""
+    + LOG
+)
+
+
+def test_layers_of_keras_hub(tmp_path):
+    interpreter = make_environment(tmp_path / "environment", ["-e", ROOT, "keras-hub", "tensorflow-cpu", "pip"])
+    write(tmp_path, {"project/train.py": KERAS_HUB, "served/load.py": LOAD})
+    trained = python(tmp_path / "project", "train.py", tmp_path / "model", interpreter=interpreter)
+    assert trained.returncode == 0, trained.stderr
+    assert packaged(tmp_path / "model") == set()
+    requirements = (tmp_path / "model" / "requirements.txt").read_text().splitlines()
+    assert any(line.startswith("keras-hub==") for line in requirements)
+    loaded = python(tmp_path / "served", "load.py", tmp_path / "model", interpreter=interpreter)
+    assert "loaded Functional" in loaded.stdout, loaded.stderr
+    # This environment has no such distribution, and says so before Keras is imported.
+    refused = python(tmp_path / "served", "load.py", tmp_path / "model")
+    assert refused.returncode == 1
+    assert "KG502" in refused.stderr
+    assert "pip install 'keras-hub'" in refused.stderr

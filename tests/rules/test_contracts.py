@@ -77,6 +77,13 @@ CASES = [
         fires=True,
         found="so it comes back as `factor=1.0`",
     ),
+    Case(
+        code="KG512",
+        name="derived-from-defaults",
+        model=seen(arguments={"factor": "3.0"}, misstated={"factor": "1.0"}),
+        fires=True,
+        found="`factor=1.0`: `Scale` has no `get_config`",
+    ),
     Case(code="KG512", name="kept", model=seen(arguments={"factor": "3.0"}), fires=False),
     Case(
         code="KG512",

@@ -77,6 +77,9 @@ class Network(keras.Model):
             inputs = block(inputs)
         return inputs
 
+    def get_config(self):
+        return {**super().get_config(), "widths": self.widths}
+
     def train_step(self, data):
         print("a step of one's own")
         return super().train_step(data)
