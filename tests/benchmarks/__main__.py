@@ -25,6 +25,8 @@ GROUPS = {
     "refusal": serving.refusal,
     "share": serving.share_of_load,
     "log": logging.log_model,
+    "capture": logging.capture_of_a_repository,
+    "restore": logging.restore_of_code,
 }
 
 
