@@ -116,6 +116,8 @@ class Origin:
         provided_objects: registered or class names that the packaged code defines.
         imported_objects: registered or class name to ``module:qualname`` of objects that the guard's
             loader imports from an installed distribution.
+        public_names: names of TensorFlow and Keras that the packaged code uses, such as
+            ``tf.nn.softmax``, to where it does so first.
     """
 
     python: str | None = None
@@ -123,6 +125,7 @@ class Origin:
     packaged_modules: frozenset[str] = frozenset()
     provided_objects: frozenset[str] = frozenset()
     imported_objects: Mapping[str, str] = field(default_factory=dict)
+    public_names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

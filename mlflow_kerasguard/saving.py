@@ -176,6 +176,7 @@ def _packaged(code: CapturedCode) -> PackagedCode:
         imported_objects=code.imported_objects,
         fingerprints=code.fingerprints(),
         provenance=provenance_of(code.sources),
+        public_names=code.public_names(),
     )
 
 

@@ -38,6 +38,7 @@ class PackagedCode:
         imported_objects: likewise, where the module belongs to an installed distribution.
         fingerprints: those of ``objects``, by the same names.
         provenance: the repository that the code is from; None where it is in none.
+        public_names: names of TensorFlow and Keras that the code uses, to where it does so first.
     """
 
     modules: Mapping[str, str] = field(default_factory=dict)
@@ -45,6 +46,7 @@ class PackagedCode:
     imported_objects: Mapping[str, str] = field(default_factory=dict)
     fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
     provenance: Provenance | None = None
+    public_names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,7 @@ class CompatibilitySignature:
             packaged_modules=frozenset(self.code.modules),
             provided_objects=frozenset(self.code.objects),
             imported_objects=dict(self.code.imported_objects),
+            public_names=dict(self.code.public_names),
         )
 
     def to_model_spec(self, source: str) -> ModelSpec:
@@ -143,6 +146,7 @@ class CompatibilitySignature:
                 "imported_objects": dict(sorted(self.code.imported_objects.items())),
                 "fingerprints": {name: asdict(item) for name, item in sorted(self.code.fingerprints.items())},
                 "provenance": asdict(self.code.provenance) if self.code.provenance else None,
+                "public_names": dict(sorted(self.code.public_names.items())),
             },
             "files": dict(sorted(self.files.items())),
         }
@@ -189,6 +193,7 @@ def _from_document(document: Reader) -> CompatibilitySignature:
             imported_objects=code.texts("imported_objects"),
             fingerprints=_fingerprints(code),
             provenance=_provenance(code),
+            public_names=code.texts("public_names") if "public_names" in code.value else {},
         ),
         files=document.texts("files"),
     )

@@ -22,6 +22,7 @@ from mlflow_kerasguard.custom_code.local_modules import (
     parents,
     top_level_of,
 )
+from mlflow_kerasguard.custom_code.used_names import used_names
 from mlflow_kerasguard.errors import CodeCaptureError, UsageError
 from mlflow_kerasguard.model import Kind, ModelSpec
 from mlflow_kerasguard.source_identity import Fingerprint
@@ -63,6 +64,11 @@ class CapturedCode:
             if own is not None:
                 found[name] = own
         return found
+
+    def public_names(self) -> dict[str, str]:
+        """Names of TensorFlow and Keras that the packaged objects' modules use, to where they do so first."""
+        modules = {name: (path, self.files[path]) for name, path in self.modules.items()}
+        return used_names(modules, self.objects.values())
 
 
 def capture(
