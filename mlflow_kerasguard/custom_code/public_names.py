@@ -7,7 +7,7 @@ comparison of versions, or ``except ImportError``) is left out: it may be missin
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from mlflow_kerasguard.custom_code.guards import guarded_by_try, is_guard, leaves
 from mlflow_kerasguard.custom_code.scopes import PACKAGES, Alias, Scope, is_package
@@ -42,9 +42,15 @@ def public_names(source: bytes) -> dict[str, int]:
     Raises:
         SyntaxError: it isn't Python.
     """
-    if b"tensorflow" not in source and b"keras" not in source:
-        return {}
-    return _Reader(ast.parse(source)).result()
+    found: dict[str, int] = {}
+    for name, line in uses(ast.parse(source)):
+        found[name] = min(line, found.get(name, line))
+    return dict(sorted(found.items()))
+
+
+def uses(tree: ast.Module) -> list[tuple[str, int]]:
+    """Every use of a public name in a module's syntax tree, with its line; see :func:`public_names`."""
+    return list(_Reader(tree).result())
 
 
 def public_name(path: str) -> str | None:
@@ -75,14 +81,12 @@ class _Reader:
         self._evaluated = not any(_defers_annotations(node) for node in tree.body)
         self._block(tree.body, Scope(parent=None), guarded=False)
 
-    def result(self) -> dict[str, int]:
+    def result(self) -> Iterator[tuple[str, int]]:
         patched = {alias.resolve() for alias in self._patched}
-        found: dict[str, int] = {}
         for path, line in [*self._imported, *((alias.resolve(), line) for alias, line in self._uses)]:
             name = public_name(path) if path is not None else None
             if name is not None and not any(_is_inside(str(path), whole) for whole in patched):
-                found[name] = min(line, found.get(name, line))
-        return dict(sorted(found.items()))
+                yield name, line
 
     def _block(self, body: Iterable[ast.AST], scope: Scope, *, guarded: bool) -> None:
         for node in body:

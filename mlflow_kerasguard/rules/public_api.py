@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 from packaging.version import InvalidVersion, Version
 
@@ -56,7 +56,8 @@ class Target:
 
     @property
     def table(self) -> NameTable:
-        return table_of(self.package)
+        """The names of all releases of the package."""
+        return tensorflow_api.public_names() if self.package == TENSORFLOW else keras_names.table(self.package)
 
     @property
     def title(self) -> str:
@@ -73,12 +74,11 @@ class Target:
         """
         if self.dropped_in is not None:
             return self.name
-        names, modules = known(self.package, version)
         parts = self.name.split(".")
         for length in range(2, len(parts) + 1):
             name = ".".join(parts[:length])
-            if name not in names:
-                return name if name.rpartition(".")[0] in modules else None
+            if not self.table.has(name, version):
+                return name if self.table.has_inside(name.rpartition(".")[0], version) else None
         return None
 
 
@@ -148,25 +148,30 @@ def tensorflow_releases(env: Environment) -> tuple[str, ...]:
     """The TensorFlow releases of which the environment has one; only one where it says which, none without any.
 
     Raises:
-        Unknown: the history lacks it.
+        Unknown: the history lacks it, or any that goes with the Keras.
     """
     for distribution in BACKENDS["tensorflow"]:
         if distribution in env.distributions:
             return (tensorflow_api.find_release(env.distributions[distribution].version).version,)
     if env.complete and not any(env.lists(name) for name in BACKENDS["tensorflow"]):
         return ()
-    return tuple(version for version in tensorflow_api.releases() if _goes_with(env, Version(version)))
-
-
-def _goes_with(env: Environment, tensorflow: Version) -> bool:
-    """Whether a TensorFlow release may be the one beside the environment's Keras."""
     package = env.default_keras_package.replace("_", "-")
-    keras = _version(env.distributions[package].version) if package in env.distributions else None
-    if keras is None:
-        return True
-    if keras < KERAS_3:
-        return tensorflow.release[:2] == keras.release[:2]
-    return tensorflow >= _FIRST_WITH_KERAS_3
+    found = _beside(env.distributions[package].version if package in env.distributions else None)
+    if not found:
+        raise Unknown(f"the history lacks a TensorFlow that goes with `{package}` {env.distributions[package].version}")
+    return found
+
+
+@cache
+def _beside(keras: str | None) -> tuple[str, ...]:
+    """The TensorFlow releases that go with a Keras; all of them where its version says nothing."""
+    known = [(text, Version(text)) for text in tensorflow_api.releases()]
+    version = _version(keras or "")
+    if version is None:
+        return tuple(text for text, _ in known)
+    if version < KERAS_3:
+        return tuple(text for text, release in known if release.release[:2] == version.release[:2])
+    return tuple(text for text, release in known if release >= _FIRST_WITH_KERAS_3)
 
 
 def shown_keras(env: Environment, tensorflow: tuple[str, ...]) -> tuple[str, str] | None:
@@ -199,26 +204,6 @@ def release_of(env: Environment, distribution: str) -> str | None:
 def is_certain(target: Target) -> bool:
     """Whether a name that the table lacks isn't there, either."""
     return target.package != "keras" or Version(target.version) >= _FIRST_OF_PUBLIC_NAMES
-
-
-@lru_cache(maxsize=128)
-def known(package: str, version: str) -> tuple[frozenset[str], frozenset[str]]:
-    """All names of a release, and those of them that are modules with names.
-
-    Raises:
-        Unknown: the history lacks it.
-    """
-    names = (
-        tensorflow_api.find_release(version).public_names
-        if package == TENSORFLOW
-        else keras_names.find(package, version)
-    )
-    return names, frozenset(name.rpartition(".")[0] for name in names)
-
-
-def table_of(package: str) -> NameTable:
-    """The names of all releases of a package."""
-    return tensorflow_api.public_names() if package == TENSORFLOW else keras_names.table(package)
 
 
 def _plain(version: str) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from mlflow_kerasguard import tensorflow_api
-from mlflow_kerasguard.rules.public_api import TENSORFLOW, Target, known
+from mlflow_kerasguard.rules.public_api import TENSORFLOW, Target
 
 #: How TensorFlow tells the new name of a deprecated one.
 _USE = re.compile(r"(?:please )?use `?(tf(?:\.\w+)+)`? instead", re.IGNORECASE)
@@ -22,13 +22,12 @@ def find_new_name(target: Target, missing: str) -> str | None:
         target: what the name is judged by.
         missing: the beginning of the name that the target lacks.
     """
-    names, _ = known(target.package, target.version)
     parts = target.name.split(".")
     for length in range(len(parts), missing.count("."), -1):
         name = ".".join(parts[:length])
         candidates = _of_tensorflow(name, target) if target.package == TENSORFLOW else _of_keras(name)
         for candidate in candidates:
-            if candidate in names and candidate != name:
+            if candidate != name and target.table.has(candidate, target.version):
                 return candidate if target.package == TENSORFLOW else candidate.replace("keras", target.package, 1)
     return None
 
@@ -37,9 +36,6 @@ def _of_tensorflow(name: str, target: Target) -> Iterator[str]:
     first = f"tf.compat.v1.{name.removeprefix('tf.')}"
     deprecated = tensorflow_api.find_release(target.version).deprecated_names
     yield from _USE.findall(deprecated.get(first, ""))
-    having = target.table.releases_with(name)
-    if having:
-        yield from _USE.findall(tensorflow_api.find_release(having[-1]).deprecated_names.get(name, ""))
     yield _TRIED_OUT.sub("", name)
     yield first
 
@@ -51,5 +47,4 @@ def _of_keras(name: str) -> Iterator[str]:
         yield f"keras.ops.{leaf}"
     if name.startswith("keras.experimental."):
         yield f"keras.layers.{leaf}"
-    if name.startswith("keras.preprocessing."):
-        yield f"keras.utils.{leaf}"
+        yield f"keras.optimizers.schedules.{leaf}"

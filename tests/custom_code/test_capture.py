@@ -61,6 +61,11 @@ def test_fingerprints_of_what_was_captured(scale, tmp_path):
     assert {path.name for path in found.sources} == {"scale_layers.py", "helpers.py"}
 
 
+def test_public_names_of_what_was_captured(scale):
+    found = captured(with_layer(scale.Scale()), scale_ref()).public_names()
+    assert found[f"{NAME}.layers.Layer"].startswith("scale_layers.py:")
+
+
 def test_no_fingerprint_of_what_no_definition_makes():
     code = CapturedCode(
         files={"a.py": b"f = make()\n"}, modules={"a": "a.py"}, objects={"f": "a:f", "g": "elsewhere:g"}

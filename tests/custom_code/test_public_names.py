@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
 from mlflow_kerasguard.custom_code.capture import CapturedCode
@@ -136,20 +138,60 @@ def test_no_public_name(path):
     assert public_name(path) is None
 
 
+#: What runs of this is what `Scale` calls, and what runs when the module is imported.
+DEAD = b"""import keras
+from x import second as other
+class First(keras.Base):
+    x = keras.in_class
+    def call(self):
+        return keras.not_called
+    @keras.decorator
+    def other(self, y=keras.default) -> keras.returned:
+        class Inner:
+            y = keras.not_called_either
+def first():
+    keras.called
+    return [other]
+async def second(): keras.called_by_it
+if x:
+    def third(): keras.nobody_calls
+getattr(x, "fourth")
+def fourth(): keras.by_its_name
+class Fifth(Sixth):
+    class Inner:
+        def f(self): keras.not_called
+class Sixth:
+    def f(self): keras.of_a_base
+"""
+
 FILES = {
     "shop/__init__.py": b"import keras\nkeras.initialized",
-    "shop/layers.py": b"from .helpers import f\nimport keras\nkeras.ops.mean\nkeras.ops.sum",
+    "shop/layers.py": b"from . import dead, helpers, broken\nimport keras\nkeras.ops.mean\nkeras.ops.sum\ndef Scale(): first()",
     "shop/helpers.py": b"import keras\n\nkeras.ops.mean\nimport lost\nimport shop.layers",
+    "shop/dead.py": DEAD,
     "train.py": b"import keras\nkeras.unused",
-    "broken.py": b"def",
+    "shop/broken.py": b"def",
 }
 MODULES = {path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in FILES}
 
 
 class TestCapturedCode:
+    LIVE: ClassVar = {
+        "Base": 3,
+        "in_class": 4,
+        "decorator": 7,
+        "default": 8,
+        "returned": 8,
+        "called": 12,
+        "called_by_it": 14,
+        "by_its_name": 18,
+        "of_a_base": 23,
+    }
+
     def test_modules_that_objects_import(self):
         code = CapturedCode(files=FILES, modules=MODULES, objects={"Scale": "shop.layers:Scale"})
         assert code.public_names() == {
+            **{f"keras.{name}": f"shop/dead.py:{line}" for name, line in self.LIVE.items()},
             "keras.initialized": "shop/__init__.py:2",
             "keras.ops.mean": "shop/helpers.py:3",
             "keras.ops.sum": "shop/layers.py:4",

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from mlflow_kerasguard.findings import ANOTHER_RELEASE
 from mlflow_kerasguard.model import Origin
+from mlflow_kerasguard.rules.public_names import deprecated_name, missing_name
 from tests.builders import Case, environment, model, unknown_environment
 
 if TYPE_CHECKING:
@@ -78,6 +82,7 @@ CASES = [
     _case("KG540", "tf.estimator", _partly(keras="3.9.0"), fires=True, found="2.16.1 dropped it"),
     _case("KG540", "tf.is_symbolic_tensor", _partly(keras="2.12.0"), fires=True, found="2.13.0 brought it"),
     _case("KG540", "tf.is_symbolic_tensor", _partly(keras="2.13.1"), fires=False),
+    unknown("tf.nn.softmax", _partly(tf_keras="2.99.0"), "lacks a TensorFlow that goes with `tf-keras` 2.99.0"),
     unknown("tf.is_symbolic_tensor", unknown_environment(), "an unknown environment doesn't say which one it has"),
     # What TensorFlow shows of Keras.
     missing("tf.keras.layers.MelSpectrogram", {**TF, "keras": "3.0.5"}, "`tf.keras` of Keras 3.0.5"),
@@ -133,3 +138,54 @@ CASES = [
         ]
     ),
 ]
+
+
+@pytest.mark.parametrize(
+    ("name", "packages", "fix"),
+    [
+        # What the target's own names confirm.
+        ("tf.log", TF, "use `tf.math.log` instead, and log the model again"),
+        ("tf.Session.run", TF, "use `tf.compat.v1.Session` instead, and log the model again"),
+        ("tf.logging.info", TF, "use `tf.compat.v1.logging.info` instead, and log the model again"),
+        ("keras.backend.sigmoid", KERAS_3, "use `keras.ops.sigmoid` instead, and log the model again"),
+        (
+            "tf.keras.layers.experimental.preprocessing.Rescaling.call",
+            {**TF, **KERAS_3},
+            "use `tf.keras.layers.Rescaling` instead, and log the model again",
+        ),
+        (
+            "tf.keras.experimental.CosineDecay",
+            {**TF, **KERAS_3},
+            "use `tf.keras.optimizers.schedules.CosineDecay` instead, and log the model again",
+        ),
+        # Another release.
+        ("tf.estimator.Estimator", TF, "pip install 'tensorflow<2.16.1'"),
+        ("tf.is_symbolic_tensor", {"tensorflow": "2.12.0"}, "pip install 'tensorflow>=2.13.0'"),
+        ("tf.keras.experimental.LinearModel", {**TF, **KERAS_3}, ANOTHER_RELEASE),
+        ("tf.compat.v1.layers.dense", {**TF, **KERAS_3}, ANOTHER_RELEASE),
+        ("keras.layers.MelSpectrogram", {"keras": "3.0.5"}, ANOTHER_RELEASE),
+        # Nothing.
+        ("tf.never_there", TF, None),
+        ("keras.ops.never_there", KERAS_3, None),
+    ],
+)
+def test_fixes(name, packages, fix):
+    [found] = missing_name(model(origin=Origin(public_names={name: "a.py:1"})), environment(packages=packages))
+    assert found.fix == fix
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "fix", "gone"),
+    [
+        ("tf.math.accumulate_n", "2.21.0", "use `tf.math.add_n` Instead", None),
+        ("tf.nn.RNNCellDeviceWrapper", "2.21.0", "use `tf.keras.layers.RNN` instead", None),
+        ("tf.quantization.quantize_and_dequantize", "2.21.0", None, None),
+        ("tf.compat.v1.graph_util.convert_variables_to_constants", "2.21.0", None, None),
+        ("tf.data.experimental.StatsAggregator", "2.4.0", "use TF Profiler to analyze performance instead", "2.6.0"),
+    ],
+)
+def test_what_to_use_instead(name, version, fix, gone):
+    env = environment(packages={"tensorflow": version})
+    [found] = deprecated_name(model(origin=Origin(public_names={name: "a.py:1"})), env)
+    assert found.fix == fix
+    assert found.found.endswith(f"; {gone} dropped it" if gone else "has deprecated it")
