@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ def outline(tree: ast.Module) -> Outline:
     while queue:
         node, owner = queue.pop()
         at_once.update(_mentioned(node))
-        if isinstance(node, _Function):
+        if isinstance(node, _FUNCTIONS):
             bodies.append(_body(node, owner or node.name))
             now = [*node.decorator_list, node.args, *filter(None, [node.returns])]
             queue += [(item, owner) for item in now]

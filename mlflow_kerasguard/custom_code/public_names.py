@@ -7,7 +7,7 @@ comparison of versions, or ``except ImportError``) is left out: it may be missin
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from mlflow_kerasguard.custom_code.guards import guarded_by_try, is_guard, leaves
 from mlflow_kerasguard.custom_code.scopes import PACKAGES, Alias, Scope, is_package
@@ -27,6 +27,10 @@ _LISTED = frozenset({"__internal__", "__operators__"})
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+
+_TESTS = (ast.If, ast.IfExp, ast.BoolOp)
+_CATCHING = (ast.Try, ast.With)
+_BINDING = (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)
 
 
 def public_names(source: bytes) -> dict[str, int]:
@@ -78,8 +82,23 @@ class _Reader:
         self._imported: list[tuple[str, int]] = []
         self._patched: list[Alias] = []
         self._guards: set[str] = set()
+        self._visitors = self._by_type()
         self._evaluated = not any(_defers_annotations(node) for node in tree.body)
         self._block(tree.body, Scope(parent=None), guarded=False)
+
+    def _by_type(self) -> dict[type[ast.AST], Callable[..., None]]:
+        """What reads a node; asked for every node while a model is logged, so it is one look-up."""
+        return {
+            ast.Attribute: self._attribute,
+            ast.Name: self._name,
+            ast.ClassDef: self._class,
+            **dict.fromkeys((ast.Import, ast.ImportFrom), self._import),
+            **dict.fromkeys((ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda), self._function),
+            **dict.fromkeys((ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp), self._comprehension),
+            **dict.fromkeys((ast.Assign, ast.AnnAssign), self._assignment),
+            **dict.fromkeys((ast.Global, ast.Nonlocal), self._shared),
+            **dict.fromkeys((ast.Constant, ast.Load, ast.Store), self._nothing),
+        }
 
     def result(self) -> Iterator[tuple[str, int]]:
         patched = {alias.resolve() for alias in self._patched}
@@ -95,43 +114,42 @@ class _Reader:
                 guarded = True  # What follows runs only if the test allows for it.
 
     def _visit(self, node: ast.AST, scope: Scope, *, guarded: bool) -> None:
-        if isinstance(node, ast.Attribute):
-            self._attribute(node, scope, guarded=guarded)
-        elif isinstance(node, ast.Name):
-            if not isinstance(node.ctx, ast.Load):
-                scope.bind(node.id, None)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            self._import(node, scope, guarded=guarded)
-        elif isinstance(node, _Function):
-            self._function(node, scope, guarded=guarded)
-        elif isinstance(node, ast.ClassDef):
-            scope.bind(node.name, None)
-            outside = [*node.decorator_list, *node.bases, *node.keywords]
-            self._block(outside, scope, guarded=guarded)
-            self._block(node.body, Scope(parent=scope, is_class=True), guarded=guarded)
-        elif isinstance(node, _Comprehension):
-            self._children(node, Scope(parent=scope), guarded=guarded)
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
-            self._assignment(node, scope, guarded=guarded)
-        elif isinstance(node, ast.Global | ast.Nonlocal):
-            scope.share(node.names, with_module=isinstance(node, ast.Global))
-        else:
-            self._other(node, scope, guarded=guarded)
+        self._visitors.get(type(node), self._other)(node, scope, guarded=guarded)
+
+    def _name(self, node: ast.Name, scope: Scope, *, guarded: bool) -> None:  # noqa: ARG002 - all take the same
+        if not isinstance(node.ctx, ast.Load):
+            scope.bind(node.id, None)
+
+    def _class(self, node: ast.ClassDef, scope: Scope, *, guarded: bool) -> None:
+        scope.bind(node.name, None)
+        outside = [*node.decorator_list, *node.bases, *node.keywords]
+        self._block(outside, scope, guarded=guarded)
+        self._block(node.body, Scope(parent=scope, is_class=True), guarded=guarded)
+
+    def _comprehension(self, node: _Comprehension, scope: Scope, *, guarded: bool) -> None:
+        self._children(node, Scope(parent=scope), guarded=guarded)
+
+    def _shared(self, node: ast.Global | ast.Nonlocal, scope: Scope, *, guarded: bool) -> None:  # noqa: ARG002
+        scope.share(node.names, with_module=isinstance(node, ast.Global))
+
+    def _nothing(self, node: ast.AST, scope: Scope, *, guarded: bool) -> None:
+        """What has no names inside."""
 
     def _other(self, node: ast.AST, scope: Scope, *, guarded: bool) -> None:
-        if isinstance(node, ast.If | ast.IfExp | ast.BoolOp):
+        if isinstance(node, _TESTS):
             test = node if isinstance(node, ast.BoolOp) else node.test
             guarded = guarded or is_guard(test, self._guards)
-        elif isinstance(node, ast.Try | ast.With):
+        elif isinstance(node, _CATCHING):
             guarded = guarded or guarded_by_try(node)
-        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+        elif isinstance(node, _BINDING) and node.name:
             scope.bind(node.name, None)
         elif isinstance(node, ast.MatchMapping) and node.rest:
             scope.bind(node.rest, None)
         self._children(node, scope, guarded=guarded)
 
     def _children(self, node: ast.AST, scope: Scope, *, guarded: bool) -> None:
-        for _, value in ast.iter_fields(node):
+        for field in node._fields:
+            value = getattr(node, field, None)
             if isinstance(value, list):
                 self._block((item for item in value if isinstance(item, ast.AST)), scope, guarded=guarded)
             elif isinstance(value, ast.AST):

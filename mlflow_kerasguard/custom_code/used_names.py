@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from operator import itemgetter
 
 from mlflow_kerasguard.custom_code.definitions import dead_bodies, outline
-from mlflow_kerasguard.custom_code.local_modules import imported_names, parents
+from mlflow_kerasguard.custom_code.local_modules import imported_by, parents
 from mlflow_kerasguard.custom_code.public_names import uses
 
 
@@ -45,9 +45,9 @@ def _imported(modules: Mapping[str, tuple[str, bytes]], first: Iterable[str]) ->
         seen.add(module)
         path, content = modules[module]
         try:
-            found[module] = ast.parse(content)
+            tree = found[module] = ast.parse(content)
         except (SyntaxError, ValueError):
             continue  # It can't be imported either; an object's own module has been read before.
         package = module if path.endswith("__init__.py") else module.rpartition(".")[0]
-        queue += imported_names(content, package) - seen
+        queue += imported_by(tree, package) - seen
     return dict(sorted(found.items()))
