@@ -201,9 +201,15 @@ def release_of(env: Environment, distribution: str) -> str | None:
     return env.distributions[distribution].version
 
 
-def is_certain(target: Target) -> bool:
-    """Whether a name that the table lacks isn't there, either."""
-    return target.package != "keras" or Version(target.version) >= _FIRST_OF_PUBLIC_NAMES
+def is_certain(target: Target, missing: str) -> bool:
+    """Whether what the table lacks isn't there, either.
+
+    At its top, a Keras that shows its own modules has none that came with Keras 3, such as `keras.ops`.
+    """
+    if target.package != "keras" or Version(target.version) >= _FIRST_OF_PUBLIC_NAMES:
+        return True
+    brought = target.table.first_with(missing)
+    return missing.count(".") == 1 and brought is not None and Version(brought) >= KERAS_3
 
 
 def _plain(version: str) -> str:

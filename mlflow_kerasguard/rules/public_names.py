@@ -45,7 +45,7 @@ def missing_name(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unkn
             yield Unknown(
                 f"not all releases of TensorFlow have `{name}`, and {env.source} doesn't say which one it has"
             )
-        elif not is_certain(target):
+        elif not is_certain(target, str(lacking[-1])):
             yield Unknown(f"{target.title} has more than its public names: whether it has `{name}` isn't known")
         else:
             yield _missing(name, where, str(lacking[-1]), target, env)
@@ -59,7 +59,8 @@ def _was_missing(name: str, model: ModelSpec) -> bool:
     there = Environment(source="its origin", distributions=distributions, complete=True, legacy_keras=legacy)
     try:
         target = find_target(name, there)
-        return target is not None and is_certain(target) and target.missing(target.version) is not None
+        missing = target.missing(target.version) if target is not None else None
+        return target is not None and missing is not None and is_certain(target, missing)
     except Unknown:
         return False
 
