@@ -124,6 +124,8 @@ class Origin:
         fingerprints: those of the packaged objects, by the same names.
         module_digests: packaged module to the digest of its syntax tree.
         provenance: the repository that the packaged code is from; None where it is in none.
+        public_names: names of TensorFlow and Keras that the packaged code uses, such as
+            ``tf.nn.softmax``, to where it does so first.
     """
 
     python: str | None = None
@@ -135,6 +137,7 @@ class Origin:
     fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
     module_digests: Mapping[str, str] = field(default_factory=dict)
     provenance: Provenance | None = None
+    public_names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -235,6 +235,7 @@ def _packaged(code: CapturedCode, spec: ModelSpec) -> PackagedCode:
         fingerprints=fingerprints(code, parsed, spec),
         module_digests={name: module.digest for name, module in parsed.items()},
         provenance=provenance_of(code.sources),
+        public_names=code.public_names(),
     )
 
 

@@ -41,6 +41,7 @@ class PackagedCode:
         fingerprints: those of ``objects``, by the same names.
         module_digests: module name to the digest of its syntax tree.
         provenance: the repository that the code is from; None where it is in none.
+        public_names: names of TensorFlow and Keras that the code uses, to where it does so first.
     """
 
     modules: Mapping[str, str] = field(default_factory=dict)
@@ -49,6 +50,7 @@ class PackagedCode:
     fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
     module_digests: Mapping[str, str] = field(default_factory=dict)
     provenance: Provenance | None = None
+    public_names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +96,7 @@ class CompatibilitySignature:
             fingerprints=dict(self.code.fingerprints),
             module_digests=dict(self.code.module_digests),
             provenance=self.code.provenance,
+            public_names=dict(self.code.public_names),
         )
 
     def to_model_spec(self, source: str) -> ModelSpec:
@@ -154,6 +157,7 @@ class CompatibilitySignature:
                 "fingerprints": fingerprints_to_dict(self.code.fingerprints),
                 "module_digests": dict(sorted(self.code.module_digests.items())),
                 "provenance": asdict(self.code.provenance) if self.code.provenance else None,
+                "public_names": dict(sorted(self.code.public_names.items())),
             },
             "files": dict(sorted(self.files.items())),
             "rehearsal": self.rehearsal.to_dict() if self.rehearsal else None,
@@ -202,6 +206,7 @@ def _from_document(document: Reader) -> CompatibilitySignature:
             fingerprints=read_fingerprints(code),
             module_digests=read_texts(code, "module_digests"),
             provenance=read_provenance(code),
+            public_names=read_texts(code, "public_names"),
         ),
         files=document.texts("files"),
         rehearsal=_rehearsal(document),

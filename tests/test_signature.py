@@ -47,6 +47,7 @@ def signature(tmp_path):
             },
             module_digests={"scale_layers": "4" * 64},
             provenance=Provenance(commit="a" * 40, branch="main", modified=("scale_layers.py",)),
+            public_names={"keras.ops.mean": "scale_layers.py:7"},
         ),
         files={"data/model.keras": "0" * 64},
     )
@@ -165,6 +166,15 @@ def test_what_isnt_json_is_refused(text):
 def test_what_isnt_an_object_is_refused():
     with pytest.raises(SignatureError, match="the compatibility signature has to be an object, not list"):
         CompatibilitySignature.from_json(b"[]")
+
+
+def test_of_before_there_were_public_names(signature):
+    assert signature.origin.public_names == {"keras.ops.mean": "scale_layers.py:7"}
+    document = json.loads(signature.to_json())
+    del document["code"]["public_names"]
+    read = CompatibilitySignature.from_json(json.dumps(document).encode())
+    assert read.code == replace(signature.code, public_names={})
+    assert read.origin.public_names == {}
 
 
 def test_of_before_there_were_fingerprints(signature):

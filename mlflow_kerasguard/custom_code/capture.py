@@ -23,6 +23,7 @@ from mlflow_kerasguard.custom_code.local_modules import (
     top_level_of,
 )
 from mlflow_kerasguard.custom_code.main_program import main_source
+from mlflow_kerasguard.custom_code.used_names import used_names
 from mlflow_kerasguard.errors import CodeCaptureError, UsageError
 from mlflow_kerasguard.model import Kind, ModelSpec
 from mlflow_kerasguard.observed import ImportWork
@@ -57,6 +58,11 @@ class CapturedCode:
     def work_at_import(self) -> tuple[ImportWork, ...]:
         """What the packaged modules do when they are imported, beyond defining things."""
         return tuple(item for path in self.modules.values() for item in work_at_import(self.files[path], path))
+
+    def public_names(self) -> dict[str, str]:
+        """Names of TensorFlow and Keras that the packaged objects' modules use, to where they do so first."""
+        modules = {name: (path, self.files[path]) for name, path in self.modules.items()}
+        return used_names(modules, self.objects.values())
 
 
 def capture(

@@ -117,8 +117,13 @@ def imported_names(source: bytes, package: str) -> set[str]:
     Raises:
         SyntaxError: it isn't Python.
     """
+    return imported_by(ast.parse(source), package)
+
+
+def imported_by(tree: ast.Module, package: str) -> set[str]:
+    """The same of a module's syntax tree."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -1,10 +1,11 @@
-"""What each TensorFlow release knows: operations, public names, GraphDef versions and requirements.
+"""What each TensorFlow release knows: operations, public names and those deprecated, GraphDef versions, requirements.
 
 Shipped data, which ``python -m tools.history tensorflow`` writes from the registry's wheels.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -12,10 +13,11 @@ from typing import Any
 from mlflow_kerasguard.keras_api import Unknown
 from mlflow_kerasguard.tensorflow_api.table import NameTable, read_data
 
-__all__ = ["TensorFlowRelease", "find_release", "operations", "public_names", "releases"]
+__all__ = ["TensorFlowRelease", "deprecations", "find_release", "operations", "public_names", "releases"]
 
 #: Data files beside this module.
 RELEASES, OPERATIONS, NAMES = "releases.json.gz", "operations.json.gz", "names.json.gz"
+DEPRECATIONS = "deprecations.json.gz"
 
 #: Between an operation and one of its attributes, in the table of operations.
 SEPARATOR = ":"
@@ -72,6 +74,12 @@ class TensorFlowRelease:
     def public_names(self) -> frozenset[str]:
         """Every public name and module, such as ``tf.linalg.det``; see ``has_name``."""
         return public_names().at(self.version)
+
+    @cached_property
+    def deprecated_names(self) -> Mapping[str, str]:
+        """Deprecated public names, and what TensorFlow says to use instead; empty where it says nothing."""
+        entries = (entry.partition(" ") for entry in deprecations().at(self.version))
+        return {name: instructions for name, _, instructions in entries}
 
     def has_name(self, name: str) -> bool:
         """Whether a public name exists.
@@ -133,3 +141,9 @@ def operations() -> NameTable:
 def public_names() -> NameTable:
     """Every release's public names, each as ``tf.linalg.det``."""
     return NameTable.read("TensorFlow", read_data(NAMES))
+
+
+@cache
+def deprecations() -> NameTable:
+    """Every release's deprecated names, each as ``tf.compat.v1.log Use `tf.math.log` instead``."""
+    return NameTable.read("TensorFlow", read_data(DEPRECATIONS))

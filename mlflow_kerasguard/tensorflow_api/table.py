@@ -82,6 +82,36 @@ class NameTable:
         index = self.index(version)
         return frozenset(name for group in self.groups if group.covers(index) for name in group.text.split("\n"))
 
+    def has(self, name: str, version: str) -> bool:
+        """Whether a release has a name.
+
+        Raises:
+            Unknown: the table lacks the release.
+        """
+        index = self.index(version)
+        group = self._groups.get(name)
+        return group is not None and group.covers(index)
+
+    def has_inside(self, module: str, version: str) -> bool:
+        """Whether a release has names below another, which is that of a module then.
+
+        Raises:
+            Unknown: the table lacks the release.
+        """
+        index = self.index(version)
+        return any(group.covers(index) for group in self._modules.get(module, ()))
+
+    @cached_property
+    def _groups(self) -> dict[str, Group]:
+        return {name: group for group in self.groups for name in group.text.split("\n")}
+
+    @cached_property
+    def _modules(self) -> dict[str, list[Group]]:
+        found: dict[str, dict[int, Group]] = {}
+        for name, group in self._groups.items():
+            found.setdefault(name.rpartition(".")[0], {})[id(group)] = group
+        return {module: list(groups.values()) for module, groups in found.items()}
+
     def releases_with(self, name: str) -> tuple[str, ...]:
         """The releases that have a name, oldest first."""
         return tuple(self.releases[index] for index in self._having(name))

@@ -57,6 +57,11 @@ def test_the_files_that_were_captured_are_known(scale):
     assert {path.name for path in found.sources} == {"scale_layers.py", "helpers.py"}
 
 
+def test_public_names_of_what_was_captured(scale):
+    found = captured(with_layer(scale.Scale()), scale_ref()).public_names()
+    assert found[f"{NAME}.layers.Layer"].startswith("scale_layers.py:")
+
+
 FINDABLE = {
     "by its registered name": scale_ref(module=None),
     "by its module": scale_ref(name="another name"),

@@ -43,6 +43,17 @@ def test_questions_about_a_name(name, having, dropped):
     assert TABLE.first_without(name) == dropped
 
 
+def test_questions_about_a_release():
+    table = NameTable.read("Thing", document({"1.0": ["a", "a.b", "c"], "2.0": ["a", "c", "c.d"]}))
+    having = {(name, version) for name in "abc" for version in ("1.0", "2.0") if table.has(name, version)}
+    assert having == {("a", "1.0"), ("a", "2.0"), ("c", "1.0"), ("c", "2.0")}
+    inside = {(name, version) for name in "abc" for version in ("1.0", "2.0") if table.has_inside(name, version)}
+    assert inside == {("a", "1.0"), ("c", "2.0")}
+    for ask in (table.has, table.has_inside):
+        with pytest.raises(Unknown, match=r"the names of Thing 3\.0 aren't known"):
+            ask("a", "3.0")
+
+
 def test_a_part_of_a_name_is_not_a_name():
     table = NameTable.read("Thing", document({"1.0": ["tf.nn", "tf.nn.relu6"]}))
     assert table.first_with("tf.nn.relu") is None

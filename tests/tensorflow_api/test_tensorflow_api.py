@@ -15,8 +15,9 @@ from packaging.version import Version
 
 from mlflow_kerasguard import tensorflow_api
 from mlflow_kerasguard.keras_api import Unknown
-from mlflow_kerasguard.tensorflow_api import find_release, keras_names, operations, public_names, releases
+from mlflow_kerasguard.tensorflow_api import deprecations, find_release, keras_names, operations, public_names, releases
 from mlflow_kerasguard.tensorflow_api.table import NameTable
+from tools.history.deprecations import deprecated_names
 from tools.history.package_files import InstalledFiles
 from tools.history.tensorflow import graph_facts, operation_entries, tensorflow_names
 
@@ -71,7 +72,7 @@ def test_the_same_data_are_the_same_bytes(path):
 
 
 def test_all_tables_have_the_same_releases():
-    assert releases() == operations().releases == public_names().releases
+    assert releases() == operations().releases == public_names().releases == deprecations().releases
 
 
 class TestReleases:
@@ -80,6 +81,8 @@ class TestReleases:
         release = find_release(version)
         assert release.operations >= LASTING
         assert {"tf.linalg.matmul", "tf.compat.v1.Session", "tf.keras", "tf.raw_ops.MatMul"} <= release.public_names
+        assert {"tf.abs", "tf.Tensor", "tf.float32", "tf.newaxis", "tf.summary.scalar"} <= release.public_names
+        assert release.deprecated_names.keys() <= release.public_names
         assert release.takes("MatMul", "transpose_a")
         assert not release.takes("MatMul", "transpose")
         assert release.min_producer < release.producer
@@ -136,6 +139,21 @@ class TestNames:
         with pytest.raises(Unknown, match=r"isn't TensorFlow's own: whether it has `tf\..*` is another"):
             find_release("2.18.0").has_name(name)
 
+    @pytest.mark.parametrize(
+        ("version", "name", "instructions"),
+        [
+            ("2.4.0", "tf.compat.v1.log", "Use `tf.math.log` instead"),
+            ("2.21.0", "tf.compat.v1.depth_to_space", "Use `tf.compat.v1.nn.depth_to_space` instead"),
+            ("2.21.0", "tf.math.accumulate_n", "Use `tf.math.add_n` Instead"),
+            ("2.21.0", "tf.data.experimental.unique", "Use `tf.data.Dataset.unique(...)`"),
+            ("2.21.0", "tf.nn.RNNCellDeviceWrapper", "Please use tf.keras.layers.RNN instead"),
+            ("2.21.0", "tf.quantization.quantize_and_dequantize", ""),
+            ("2.4.0", "tf.math.log", None),
+        ],
+    )
+    def test_deprecated(self, version, name, instructions):
+        assert find_release(version).deprecated_names.get(name) == instructions
+
     def test_estimator_went(self):
         assert public_names().first_without("tf.estimator") == "2.16.1"
 
@@ -159,6 +177,9 @@ class TestInstalledRelease:
     def test_public_names(self, files, version):
         assert tensorflow_names(files) == public_names().at(version)
 
+    def test_deprecated_names(self, files, version):
+        assert deprecated_names(files) == deprecations().at(version)
+
     def test_facts(self, files, version):
         release, facts = find_release(version), graph_facts(files)
         assert (release.producer, release.min_producer) == (facts["producer"], facts["min_producer"])
@@ -175,5 +196,8 @@ class TestInstalledRelease:
             assert definition is not None, name
             for attribute in definition.attr:
                 assert release.takes(name, attribute.name), f"{name}.{attribute.name}"
-        modules = {name for name in release.public_names if name.count(".") == 1} - release.foreign_names
-        assert [name for name in sorted(modules) if not hasattr(tf, name.removeprefix("tf."))] == []
+        names = {name for name in release.public_names if name.count(".") == 1} - release.foreign_names
+        assert [name for name in sorted(names) if not hasattr(tf, name.removeprefix("tf."))] == []
+        shown = {f"tf.{name}" for name in dir(tf) if not name.startswith("_")}
+        private = {"tf.core", "tf.dtensor", "tf.python", "tf.security", "tf.tools", "tf.tsl"}
+        assert shown - release.public_names <= private

@@ -20,6 +20,7 @@ import mlflow_kerasguard.tensorflow_api as api
 from mlflow_kerasguard.tensorflow_api import keras_names as keras_api
 from mlflow_kerasguard.tensorflow_api.table import read_data
 from tools.history.api_names import bundled_keras_names, foreign_modules, keras_names, tensorflow_names
+from tools.history.deprecations import deprecated_names
 from tools.history.name_tables import document, rows_of, write
 from tools.history.operations import read_operations
 from tools.history.package_files import Files, downloaded, wheel_tags
@@ -46,7 +47,13 @@ class History:
     facts: dict[str, dict[str, Any]]
     operations: dict[str, frozenset[str]]
     names: dict[str, frozenset[str]]
+    deprecations: dict[str, frozenset[str]]
     keras: dict[str, dict[str, frozenset[str]]]
+
+    @classmethod
+    def empty(cls) -> History:
+        keras: dict[str, dict[str, frozenset[str]]] = {package: {} for package in keras_api.PACKAGES}
+        return cls(facts={}, operations={}, names={}, deprecations={}, keras=keras)
 
     @classmethod
     def read(cls) -> History:
@@ -56,6 +63,7 @@ class History:
             facts={row["version"]: row for row in rows},
             operations=rows_of(api.operations()),
             names=rows_of(api.public_names()),
+            deprecations=rows_of(api.deprecations()),
             keras={package: rows_of(keras_api.table(package)) for package in keras_api.PACKAGES},
         )
 
@@ -64,6 +72,7 @@ class History:
         write(DIRECTORY / api.RELEASES, {"releases": facts})
         write(DIRECTORY / api.OPERATIONS, document(self.operations))
         write(DIRECTORY / api.NAMES, document(self.names))
+        write(DIRECTORY / api.DEPRECATIONS, document(self.deprecations))
         write(DIRECTORY / keras_api.KERAS_NAMES, {package: document(self.keras[package]) for package in self.keras})
 
     def add_tensorflow(self, version: str, files: Files, **facts: Any) -> None:
@@ -71,6 +80,7 @@ class History:
         self.facts[version] = {"version": version, **facts, **graph_facts(files)}
         self.operations[version] = operation_entries(files)
         self.names[version] = tensorflow_names(files)
+        self.deprecations[version] = deprecated_names(files)
         if version in INSIDE_TENSORFLOW:
             for package in ("keras", "tf.keras"):
                 self.keras[package][INSIDE_TENSORFLOW[version]] = bundled_keras_names(files)
@@ -80,7 +90,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.history tensorflow", description=__doc__.split("\n")[0])
     parser.add_argument("--again", action="store_true", help="read all releases again, not only new ones")
     options = parser.parse_args(arguments)
-    empty = History(facts={}, operations={}, names={}, keras={package: {} for package in keras_api.PACKAGES})
+    empty = History(
+        facts={}, operations={}, names={}, deprecations={}, keras={package: {} for package in keras_api.PACKAGES}
+    )
     history = empty if options.again or not (DIRECTORY / api.RELEASES).exists() else History.read()
     add_keras(history)
     add_tensorflow(history)
