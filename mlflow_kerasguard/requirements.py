@@ -20,8 +20,9 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from mlflow_kerasguard import mlflow_private
-from mlflow_kerasguard.custom_code.local_modules import find_source, top_level_of
+from mlflow_kerasguard.custom_code.local_modules import find_source
 from mlflow_kerasguard.errors import ModelNotLoggableError, UsageError
+from mlflow_kerasguard.source_code.imports import top_level_of
 from mlflow_kerasguard.version import __version__
 
 _logger = logging.getLogger(__name__)

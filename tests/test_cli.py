@@ -78,6 +78,7 @@ def test_exit_status(answer, status, monkeypatch, capsys):
         (["--no-compile"], {"compile": False}),
         (["--fetch"], {"fetch": True}),
         (["--custom-code", "require-same"], {"custom_code": "require-same"}),
+        (["--trust", "a.B", "--trust", "c.D"], {"trusted": ["a.B", "c.D"]}),
         (["--against", "keras==3.8.0", "--against", "uv.lock"], {"against": ["keras==3.8.0", "uv.lock"]}),
     ],
 )
@@ -96,6 +97,7 @@ def test_options_reach_the_check(options, changed, monkeypatch, capsys):
         "compile": True,
         "fetch": False,
         "custom_code": "packaged",
+        "trusted": (),
         **changed,
     }
     assert capsys.readouterr().out

@@ -12,21 +12,19 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from mlflow_kerasguard.custom_code.agreement import require_current
-from mlflow_kerasguard.custom_code.import_work import work_at_import
 from mlflow_kerasguard.custom_code.live_objects import FRAMEWORKS, LiveObjects, is_custom, lookup_names
 from mlflow_kerasguard.custom_code.local_modules import (
     Source,
     find_source,
-    imported_names,
     is_installed,
-    parents,
-    top_level_of,
 )
 from mlflow_kerasguard.custom_code.main_program import main_source
-from mlflow_kerasguard.custom_code.used_names import used_names
 from mlflow_kerasguard.errors import CodeCaptureError, UsageError
 from mlflow_kerasguard.model import Kind, ModelSpec
 from mlflow_kerasguard.observed import ImportWork
+from mlflow_kerasguard.source_code.import_work import work_at_import
+from mlflow_kerasguard.source_code.imports import imported_names, parents, top_level_of
+from mlflow_kerasguard.source_code.used_names import used_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from mlflow_kerasguard.custom_code.capture import CapturedCode
 from mlflow_kerasguard.custom_code.live_objects import lookup_names
-from mlflow_kerasguard.custom_code.usage import used_definitions
 from mlflow_kerasguard.model import ModelSpec
 from mlflow_kerasguard.source_code.definitions import Module
 from mlflow_kerasguard.source_code.fingerprints import fingerprint
+from mlflow_kerasguard.source_code.usage import used_definitions
 from mlflow_kerasguard.source_identity import Fingerprint
 
 

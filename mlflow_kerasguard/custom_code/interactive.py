@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Any
 
 from mlflow_kerasguard.custom_code.local_modules import is_installed
-from mlflow_kerasguard.custom_code.statements import first_line, lines_of
+from mlflow_kerasguard.source_code.statements import first_line, lines_of
 
 #: Magics whose argument is Python that runs in the notebook's own namespace.
 _TRANSPARENT_CELL_MAGICS = frozenset({"capture", "prun", "time"})

@@ -13,12 +13,13 @@ from pathlib import Path
 from reprlib import repr as shorten
 from typing import Any
 
-from mlflow_kerasguard.custom_code import interactive, main_module
+from mlflow_kerasguard.custom_code import interactive
 from mlflow_kerasguard.custom_code.agreement import reached
 from mlflow_kerasguard.custom_code.interactive import Program, source_in_cache
 from mlflow_kerasguard.custom_code.live_code import difference, functions_of
-from mlflow_kerasguard.custom_code.statements import Statement, names_bound_by, statements_of
 from mlflow_kerasguard.errors import CodeCaptureError
+from mlflow_kerasguard.source_code import main_module
+from mlflow_kerasguard.source_code.statements import Statement, names_bound_by, statements_of
 
 _REMEDY = "move it to a `.py` file, import it from there and build the model again"
 _RUN_AGAIN = "run the cells from the top again, and build the model again"

@@ -33,7 +33,14 @@ def main() -> None:
     second = sys.stdin.readline()
     if second:
         job = json.loads(second)
-        Path(job["answer"]).write_text(json.dumps(_answer(job)), encoding="utf-8")
+        _tell(_answer(job), Path(job["answer"]))
+
+
+def _tell(answer: Mapping[str, Any], path: Path) -> None:
+    """Let the answer appear whole: somebody waits for it."""
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps(answer), encoding="utf-8")
+    unfinished.replace(path)
 
 
 def _restrict_imports(places: Mapping[str, Any]) -> None:
@@ -79,13 +86,17 @@ class ImportProbe:
 
     def _is_asked_by_packaged_code(self) -> bool:
         frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - no other way tells who imports
-        while frame is not None and _is_import_machinery(frame.f_code.co_filename):
+        while frame is not None and _is_in_between(frame.f_code.co_filename):
             frame = frame.f_back
-        return frame is not None and frame.f_code.co_filename.startswith(self._code_directory)
+        file = frame.f_code.co_filename if frame is not None else ""
+        # TensorFlow rewrites the code of layers into files of its own before it traces it.
+        return file.startswith(self._code_directory) or "__autograph_generated_file" in file
 
 
-def _is_import_machinery(file: str) -> bool:
-    return "importlib" in file or file.endswith(("rehearsal/process.py", "custom_code/restore.py"))
+def _is_in_between(file: str) -> bool:
+    """Whether a frame only passes an import on."""
+    passing = ("rehearsal/process.py", "custom_code/restore.py")
+    return "importlib" in file or "/autograph/" in file or file.endswith(passing)
 
 
 def _hide(roots: Iterable[str], allowed: Iterable[str]) -> None:
@@ -117,7 +128,9 @@ def _answer(job: Mapping[str, Any]) -> dict[str, Any]:
     code_directory = str(directory / job["code"])
     probe = ImportProbe(code_directory)
     sys.meta_path.insert(0, probe)
-    _hide(job["hidden"], [job["directory"], sys.prefix, sys.base_prefix, job["answer"], *job["visible"]])
+    _hide(
+        job["hidden"], [job["directory"], sys.prefix, sys.base_prefix, str(Path(job["answer"]).parent), *job["visible"]]
+    )
     started = time.perf_counter()
     stage = LOADING
     try:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,9 @@ from mlflow_kerasguard.rehearsal_record import PASSED, Rehearsal
 TIME_LIMIT = 900
 
 _LAST_LINES = 15
+
+#: Seconds between two looks for the answer, and until a process that should end is killed.
+_INTERVAL, _PATIENCE = 0.01, 10
 _OWN_PACKAGE = "mlflow_kerasguard"
 
 
@@ -82,8 +86,12 @@ class RehearsalProcess:
 
     def close(self) -> None:
         """End the process, whatever it is doing."""
-        self._process.kill()
-        self._process.communicate()
+        self._process.terminate()
+        try:
+            self._process.communicate(timeout=_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
 
     def rehearse(self, job: Job) -> Rehearsal:
         """Let the process load the artifact and predict.
@@ -107,15 +115,21 @@ class RehearsalProcess:
                 "visible": [*self._path, *map(os.path.dirname, self._elsewhere.values())],
             }
         )
-        try:
-            status = self._process.wait(TIME_LIMIT)
-        except subprocess.TimeoutExpired:
-            raise RehearsalFailedError(
-                f"a fresh process didn't finish loading the model within {TIME_LIMIT} seconds"
-            ) from None
-        if not answer.is_file():
-            raise RehearsalFailedError(_ended(status, self._last_lines()))
+        self._await(answer)
         return _judge(json.loads(answer.read_text(encoding="utf-8")), job)
+
+    def _await(self, answer: Path) -> None:
+        """Wait for the answer, not for the end of the process: frameworks take a second to shut down."""
+        deadline = time.monotonic() + TIME_LIMIT
+        while not answer.exists():
+            status = self._process.poll()
+            if status is not None and not answer.exists():
+                raise RehearsalFailedError(_ended(status, self._last_lines()))
+            if time.monotonic() > deadline:
+                raise RehearsalFailedError(
+                    f"a fresh process didn't finish loading the model within {TIME_LIMIT} seconds"
+                )
+            time.sleep(_INTERVAL)
 
     def _write(self, message: Any) -> None:
         assert self._process.stdin is not None, "it was opened as a pipe"

@@ -11,10 +11,11 @@ import pytest
 from mlflow_kerasguard import load_model, save_model
 from mlflow_kerasguard.custom_code.capture import CapturedCode, capture
 from mlflow_kerasguard.custom_code.live_objects import LiveObjects, is_custom
-from mlflow_kerasguard.custom_code.local_modules import find_source, imported_names, is_installed
+from mlflow_kerasguard.custom_code.local_modules import find_source, is_installed
 from mlflow_kerasguard.errors import CodeCaptureError, UsageError
 from mlflow_kerasguard.keras_runtime import runtime_of
 from mlflow_kerasguard.model import Kind, ModelSpec, ObjectRef
+from mlflow_kerasguard.source_code.imports import imported_names
 from tests.conftest import HELPERS, LAYERS
 from tests.keras_cases import keras, rows, sequential
 

@@ -15,7 +15,10 @@ import pytest
 from tests.files import dense, write_keras
 from tests.live.environments import ROOT, MissingPython, find_python, make_environment, run
 
-FLAVOR = ("tests/test_flavor.py", "tests/test_loading.py", "tests/test_serving.py", "tests/test_golden.py")
+FLAVOR = (
+    *("tests/test_flavor.py", "tests/test_loading.py", "tests/test_serving.py", "tests/test_golden.py"),
+    *("tests/custom_code/test_observing.py", "tests/test_example_inputs.py"),
+)
 WITHOUT_KERAS = ("tests/rules", "tests/test_rules_contract.py", "tests/reports", "tests/test_model.py")
 CHECKING = ("tests/rules", "tests/formats", "tests/reports", "tests/test_rules_contract.py", "tests/test_cli.py")
 
@@ -24,7 +27,7 @@ ENVIRONMENTS = {
     # The lower bound that pyproject.toml states.
     # MLflow 3.0 itself imports what SQLAlchemy 2.1 took away, without saying so in its metadata.
     "oldest-mlflow": (["mlflow==3.0.0", "sqlalchemy<2.1", "tensorflow", "keras"], FLAVOR),
-    "tf_keras": (["tensorflow==2.18.1", "tf-keras==2.18.0"], FLAVOR),
+    "tf_keras": (["tensorflow==2.18.1", "tf-keras==2.18.0"], (*FLAVOR, "tests/rehearsal")),
     "keras-2": (["tensorflow==2.15.1"], FLAVOR),
     "jax": (["jax", "keras"], FLAVOR),
     # Plain `torch` brings gigabytes of CUDA on Linux; this release exists as a CPU build as well.

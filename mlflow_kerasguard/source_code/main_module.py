@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mlflow_kerasguard.custom_code.statements import (
+from mlflow_kerasguard.source_code.statements import (
     Definition,
     Import,
     Statement,

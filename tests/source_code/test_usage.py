@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from mlflow_kerasguard.custom_code import usage
 from mlflow_kerasguard.custom_code.capture import CapturedCode
 from mlflow_kerasguard.custom_code.identities import fingerprints, parsed_modules
-from mlflow_kerasguard.custom_code.usage import used_definitions
 from mlflow_kerasguard.model import Kind, ModelSpec, ObjectRef
+from mlflow_kerasguard.source_code import usage
 from mlflow_kerasguard.source_code.definitions import Module
+from mlflow_kerasguard.source_code.usage import used_definitions
 
 HELPERS = """
 from math import pi

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from mlflow_kerasguard.custom_code.main_module import extract, module_name
+from mlflow_kerasguard.source_code.main_module import extract, module_name
 
 TITLE = "Taken from a test."
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlflow_kerasguard.custom_code.import_work import work_at_import
+from mlflow_kerasguard.source_code.import_work import work_at_import
 
 WORKS = {
     "a call": ("train()", ["train()"]),

@@ -7,7 +7,7 @@ from typing import ClassVar
 import pytest
 
 from mlflow_kerasguard.custom_code.capture import CapturedCode
-from mlflow_kerasguard.custom_code.public_names import public_name, public_names
+from mlflow_kerasguard.source_code.public_names import public_name, public_names
 
 TF = "import tensorflow as tf\n"
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Iterator
 
-from mlflow_kerasguard.custom_code.guards import guarded_by_try, is_guard, leaves
-from mlflow_kerasguard.custom_code.scopes import PACKAGES, Alias, Scope, is_package
+from mlflow_kerasguard.source_code.guards import guarded_by_try, is_guard, leaves
+from mlflow_kerasguard.source_code.scopes import PACKAGES, Alias, Scope, is_package
 
 #: Modules inside of the packages that aren't their public interface.
 _PRIVATE = {

@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterable, Mapping
 from operator import itemgetter
 
-from mlflow_kerasguard.custom_code.definitions import dead_bodies, outline
-from mlflow_kerasguard.custom_code.local_modules import imported_by, parents
-from mlflow_kerasguard.custom_code.public_names import uses
+from mlflow_kerasguard.source_code.dead_code import dead_bodies, outline
+from mlflow_kerasguard.source_code.imports import imported_by, parents
+from mlflow_kerasguard.source_code.public_names import uses
 
 
 def used_names(modules: Mapping[str, tuple[str, bytes]], objects: Iterable[str]) -> dict[str, str]:
