@@ -9,20 +9,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-#: Rows of a batch, and the length of other dimensions that the model leaves open: long enough for a few
-#: layers of convolution and pooling.
+#: Rows of a batch.
 ROWS = 2
-OPEN_LENGTH = 32
+
+#: Lengths to try of other dimensions that the model leaves open. The first is long enough for a few layers of
+#: convolution and pooling; some models take no more than a few steps, and others need more.
+OPEN_LENGTHS = (32, 8, 128)
 
 _SEED = 0
 
 
-def generate_inputs(model: Any, schema: Any = None) -> Any:
+def generate_inputs(model: Any, schema: Any = None, length: int = OPEN_LENGTHS[0]) -> Any:
     """Inputs that fit a model's description.
 
     Args:
         model: a built Keras model.
         schema: MLflow's schema of the inputs; where it has tensors, their shapes and types come first.
+        length: of dimensions that are left open.
 
     Returns:
         An array, or a list or dict of arrays, as the model takes them; None where nothing says what it
@@ -31,24 +34,24 @@ def generate_inputs(model: Any, schema: Any = None) -> Any:
     described = _from_schema(schema) or _from_tensors(model) or _from_build(model)
     if not described:
         return None
-    return _made(described)
+    return _made(described, length)
 
 
-def _made(described: Any) -> Any:
+def _made(described: Any, length: int) -> Any:
     import numpy as np
 
     random = np.random.default_rng(_SEED)
     if isinstance(described, Mapping):
-        return {name: _array(random, *item) for name, item in described.items()}
-    arrays = [_array(random, *item) for item in described]
+        return {name: _array(random, length, *item) for name, item in described.items()}
+    arrays = [_array(random, length, *item) for item in described]
     return arrays[0] if len(arrays) == 1 else arrays
 
 
-def _array(random: np.random.Generator, shape: Sequence[int | None], dtype: str) -> np.ndarray:
+def _array(random: np.random.Generator, length: int, shape: Sequence[int | None], dtype: str) -> np.ndarray:
     """Small numbers that are indices of any table, and between 0 and 1 where they aren't whole."""
     import numpy as np
 
-    lengths = [ROWS, *(length if isinstance(length, int) and length > 0 else OPEN_LENGTH for length in shape[1:])]
+    lengths = [ROWS, *(given if isinstance(given, int) and given > 0 else length for given in shape[1:])]
     if re.match(r"str|object|<U", dtype):
         return np.full(lengths, "a")
     if dtype.startswith("bool"):

@@ -9,8 +9,9 @@ from typing import Any
 
 from mlflow_kerasguard import artifact, golden, mlflow_private
 from mlflow_kerasguard.errors import ModelNotLoggableError
-from mlflow_kerasguard.example_inputs import generate_inputs
+from mlflow_kerasguard.example_inputs import OPEN_LENGTHS, generate_inputs
 from mlflow_kerasguard.golden import Golden
+from mlflow_kerasguard.keras_runtime import innermost_message
 from mlflow_kerasguard.rehearsal_record import EXAMPLE, GENERATED
 from mlflow_kerasguard.serving import KerasModelWrapper
 
@@ -67,21 +68,22 @@ def record_predictions(model: Any, signature: Any, input_example: Any, directory
 
 
 def _record_generated(wrapper: KerasModelWrapper, signature: Any, directory: Path) -> str | None:
-    inputs = generate_inputs(wrapper.model, getattr(signature, "inputs", None))
-    if inputs is None:
-        _logger.warning("nothing says what the model takes: its predictions aren't kept; give `input_example`")
-        return None
-    try:
-        recorded = _record(wrapper, inputs, generated=True)
-    except Exception as error:  # noqa: BLE001 - made-up inputs may not suit it
-        _logger.warning(
-            "the model doesn't predict on inputs made up from its description, so its predictions aren't kept; "
-            "give `input_example` (%s)",
-            " ".join(str(error).split())[:200],
-        )
-        return None
-    golden.write(recorded, directory / artifact.GOLDEN)
-    return GENERATED
+    reason = "nothing says what it takes"
+    for length in OPEN_LENGTHS:
+        inputs = generate_inputs(wrapper.model, getattr(signature, "inputs", None), length)
+        if inputs is None:
+            break
+        try:
+            recorded = _record(wrapper, inputs, generated=True)
+        except Exception as error:  # noqa: BLE001 - made-up inputs may not suit it
+            reason = innermost_message(error)
+            continue
+        golden.write(recorded, directory / artifact.GOLDEN)
+        return GENERATED
+    _logger.warning(
+        "the model doesn't predict on made-up inputs (%s), so its predictions aren't kept: give `input_example`", reason
+    )
+    return None
 
 
 def _record(wrapper: KerasModelWrapper, inputs: Any, *, generated: bool) -> Golden:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from mlflow.models import infer_signature
 
-from mlflow_kerasguard.example_inputs import OPEN_LENGTH, ROWS, generate_inputs
+from mlflow_kerasguard.example_inputs import OPEN_LENGTHS, ROWS, generate_inputs
 from tests.keras_cases import CASES, Doubled, keras, rows, sequential
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:mlflow")
@@ -44,7 +44,7 @@ def test_columns_say_nothing_of_the_models_own_inputs():
 def test_open_dimensions_get_a_length():
     inputs = keras.Input((None, 3), dtype="float16")
     made = generate_inputs(keras.Model(inputs, keras.layers.Activation("relu")(inputs)))
-    assert (made.shape, str(made.dtype)) == ((ROWS, OPEN_LENGTH, 3), "float16")
+    assert (made.shape, str(made.dtype)) == ((ROWS, OPEN_LENGTHS[0], 3), "float16")
 
 
 def test_models_that_say_nothing():

@@ -126,14 +126,16 @@ def _observe_saved(ref: ObjectRef, cls: type, live: LiveObjects, runtime: KerasR
     described = _described(ref.where, cls, lookup_names(ref)[-1], runtime)
     thing = live.instance(ref, cls)
     facts: dict[str, Any] = {"config_keys": frozenset(ref.config)}
+    if _GRAPH_KEYS & set(ref.config):
+        # Keras makes it again from the graph: what its constructor takes isn't in the config.
+        return replace(described, parameters=(), **facts)
     if thing is not None:
         facts |= _of_instance(described, thing)
         facts["unserializable"] = dict(_unserializable(thing, runtime))
         if is_model(thing) and "get_config" not in described.own_methods:
             stated = {name: shown(ref.config[name]) for name in facts["arguments"] if name in ref.config}
             facts["misstated"] = {name: value for name, value in stated.items() if value != facts["arguments"][name]}
-    if not _GRAPH_KEYS & set(ref.config):
-        facts |= Rebuilder(runtime, described, facts.get("attributes", {})).compare(ref, cls, thing)
+    facts |= Rebuilder(runtime, described, facts.get("attributes", {})).compare(ref, cls, thing)
     return replace(described, **facts)
 
 

@@ -90,6 +90,20 @@ def test_a_sound_class_passes_and_random_numbers_stay_as_they_are(local_modules,
     assert "KG5" not in caplog.text
 
 
+FUNCTIONAL = """
+class Odd(keras.Model):
+    def train_step(self, data):
+        return super().train_step(data)
+"""
+
+
+def test_a_functional_model_of_ones_own_class(local_modules, tmp_path):
+    module = local_modules(odd=HEAD + FUNCTIONAL)
+    inputs = keras.Input((3,))
+    save_model(module.Odd(inputs, keras.layers.Dense(2)(inputs)), tmp_path / "model", rehearse=False)
+    assert type(load_model(tmp_path / "model", verify=True)).__name__ == "Odd"
+
+
 MEASURED = """
 class Odd(keras.layers.Layer):
     mean = 0.0
