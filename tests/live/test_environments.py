@@ -22,6 +22,12 @@ FLAVOR = (
 WITHOUT_KERAS = ("tests/rules", "tests/test_rules_contract.py", "tests/reports", "tests/test_model.py")
 CHECKING = ("tests/rules", "tests/formats", "tests/reports", "tests/test_rules_contract.py", "tests/test_cli.py")
 
+#: What reads syntax trees and code objects, which differ from one Python to the next.
+SOURCES = (
+    "tests/source_code",
+    *("tests/custom_code/test_live_code.py", "tests/custom_code/test_interactive.py"),
+)
+
 #: What each environment has, and which tests it runs.
 ENVIRONMENTS = {
     # The lower bound that pyproject.toml states.
@@ -79,7 +85,8 @@ def test_with_another_python(version, tmp_path):
         interpreter = find_python(version)
     except MissingPython as error:
         pytest.skip(str(error))
-    python = with_project(tmp_path / "environment", ["tensorflow", "keras"], interpreter)
-    output = run_tests(python, (*CHECKING, "tests/keras_api", "tests/environment", "tests/test_flavor.py"))
+    python = with_project(tmp_path / "environment", ["tensorflow", "keras", "ipython"], interpreter)
+    others = ("tests/keras_api", "tests/environment", "tests/test_flavor.py")
+    output = run_tests(python, (*CHECKING, *SOURCES, *others))
     assert " passed" in output
     assert " failed" not in output
