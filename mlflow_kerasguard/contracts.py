@@ -6,7 +6,6 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-from mlflow_kerasguard.custom_code.capture import CapturedCode
 from mlflow_kerasguard.custom_code.live_objects import LiveObjects
 from mlflow_kerasguard.custom_code.observing import observe, observe_unsaved
 from mlflow_kerasguard.engine import check_model
@@ -15,6 +14,7 @@ from mlflow_kerasguard.errors import ContractError
 from mlflow_kerasguard.findings import Report
 from mlflow_kerasguard.keras_runtime import KerasRuntime
 from mlflow_kerasguard.model import ModelSpec
+from mlflow_kerasguard.observed import ImportWork
 
 _logger = logging.getLogger(__name__)
 
@@ -23,7 +23,12 @@ FAMILIES = ("KG51", "KG52")
 
 
 def require_kept(
-    spec: ModelSpec, live: LiveObjects, runtime: KerasRuntime, code: CapturedCode, *, allow_lambda: bool
+    spec: ModelSpec,
+    live: LiveObjects,
+    runtime: KerasRuntime,
+    import_work: tuple[ImportWork, ...] = (),
+    *,
+    allow_lambda: bool,
 ) -> Report:
     """Refuse a model with a custom object that couldn't be made again.
 
@@ -31,7 +36,7 @@ def require_kept(
         spec: the model as it was read back from its file.
         live: its objects in memory.
         runtime: its Keras.
-        code: what was packaged.
+        import_work: what the packaged modules do when they are imported.
         allow_lambda: whether lambdas may pass.
 
     Returns:
@@ -40,7 +45,7 @@ def require_kept(
     Raises:
         ContractError: names the objects, and what to write.
     """
-    observed = replace(observe(spec, live, runtime), import_work=code.work_at_import(), allow_lambda=allow_lambda)
+    observed = replace(observe(spec, live, runtime), import_work=import_work, allow_lambda=allow_lambda)
     report = _judge(replace(spec, observed=observed, keras_package=runtime.package))
     if report.errors:
         raise ContractError(report)

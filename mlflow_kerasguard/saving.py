@@ -20,7 +20,7 @@ from typing import Any
 from mlflow_kerasguard import artifact, mlflow_private, requirements, staging
 from mlflow_kerasguard.contracts import blame, require_kept
 from mlflow_kerasguard.custom_code.capture import CapturedCode, capture
-from mlflow_kerasguard.custom_code.identities import fingerprints, parsed_modules
+from mlflow_kerasguard.custom_code.identities import fingerprints, import_work, parsed_modules
 from mlflow_kerasguard.custom_code.live_objects import LiveObjects
 from mlflow_kerasguard.custom_code.provenance import provenance_of
 from mlflow_kerasguard.engine import check_model
@@ -35,6 +35,7 @@ from mlflow_kerasguard.rehearsal.run import Job, RehearsalProcess
 from mlflow_kerasguard.rehearsal_record import SKIPPED, Rehearsal
 from mlflow_kerasguard.rules.config import LAMBDA
 from mlflow_kerasguard.signature import SCHEMA_VERSION, CompatibilitySignature, PackagedCode
+from mlflow_kerasguard.source_code.definitions import Module
 
 _logger = logging.getLogger(__name__)
 
@@ -120,7 +121,9 @@ def prepare(request: Request, directory: Path) -> Prepared:
         process = _start_rehearsal(runtime, stack) if request.rehearse else None
         spec, live, model_file = _save_file(request, runtime, directory, suffix)
         code = capture(spec, live, custom_objects=request.custom_objects, code_paths=request.code_paths)
-        contracts = require_kept(spec, live, runtime, code, allow_lambda=request.allow_lambda)
+        modules = parsed_modules(code)
+        work = import_work(code, modules)
+        contracts = require_kept(spec, live, runtime, work, allow_lambda=request.allow_lambda)
         _write_code(code, directory)
         distributions = requirements.distributions_in_play(runtime.package, runtime.backend, code.imports)
         _environment_files(request, distributions)  # What can't be used is told before the model predicts.
@@ -133,7 +136,7 @@ def prepare(request: Request, directory: Path) -> Prepared:
             distributions=distributions,
             inputs=_schema(recorded.signature, "inputs"),
             outputs=_schema(recorded.signature, "outputs"),
-            code=_packaged(code, spec),
+            code=_packaged(code, modules, spec),
             files=_digests(directory, [model_file, artifact.GOLDEN, artifact.CODE_DIRECTORY]),
             rehearsal=Rehearsal(result=SKIPPED),
         )
@@ -226,8 +229,7 @@ def _write_code(code: CapturedCode, directory: Path) -> None:
         path.write_bytes(content)
 
 
-def _packaged(code: CapturedCode, spec: ModelSpec) -> PackagedCode:
-    parsed = parsed_modules(code)
+def _packaged(code: CapturedCode, parsed: Mapping[str, Module], spec: ModelSpec) -> PackagedCode:
     return PackagedCode(
         modules={name: f"{artifact.CODE_DIRECTORY}/{path}" for name, path in code.modules.items()},
         objects=code.objects,

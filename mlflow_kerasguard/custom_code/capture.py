@@ -21,8 +21,6 @@ from mlflow_kerasguard.custom_code.local_modules import (
 from mlflow_kerasguard.custom_code.main_program import main_source
 from mlflow_kerasguard.errors import CodeCaptureError, UsageError
 from mlflow_kerasguard.model import Kind, ModelSpec
-from mlflow_kerasguard.observed import ImportWork
-from mlflow_kerasguard.source_code.import_work import work_at_import
 from mlflow_kerasguard.source_code.imports import imported_names, parents, top_level_of
 from mlflow_kerasguard.source_code.used_names import used_names
 
@@ -52,10 +50,6 @@ class CapturedCode:
     imported_objects: Mapping[str, str] = field(default_factory=dict)
     imports: frozenset[str] = frozenset()
     sources: frozenset[Path] = frozenset()
-
-    def work_at_import(self) -> tuple[ImportWork, ...]:
-        """What the packaged modules do when they are imported, beyond defining things."""
-        return tuple(item for path in self.modules.values() for item in work_at_import(self.files[path], path))
 
     def public_names(self) -> dict[str, str]:
         """Names of TensorFlow and Keras that the packaged objects' modules use, to where they do so first."""

@@ -17,7 +17,7 @@ _STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Paramet
 def constructor_of(cls: type) -> tuple[tuple[Parameter, ...], bool]:
     """The parameters of ``cls(...)``, and whether others are handed on."""
     try:
-        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
+        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]  # of a class, on purpose
     except ValueError:  # A constructor that isn't written in Python.
         return (), True
     found = tuple(

@@ -8,8 +8,10 @@ from dataclasses import replace
 from mlflow_kerasguard.custom_code.capture import CapturedCode
 from mlflow_kerasguard.custom_code.live_objects import lookup_names
 from mlflow_kerasguard.model import ModelSpec
+from mlflow_kerasguard.observed import ImportWork
 from mlflow_kerasguard.source_code.definitions import Module
 from mlflow_kerasguard.source_code.fingerprints import fingerprint
+from mlflow_kerasguard.source_code.import_work import work_at_import
 from mlflow_kerasguard.source_code.usage import used_definitions
 from mlflow_kerasguard.source_identity import Fingerprint
 
@@ -23,6 +25,11 @@ def parsed_modules(code: CapturedCode) -> dict[str, Module]:
         except SyntaxError:
             continue
     return found
+
+
+def import_work(code: CapturedCode, modules: Mapping[str, Module]) -> tuple[ImportWork, ...]:
+    """What captured modules do when they are imported, beyond defining things."""
+    return tuple(item for name, module in modules.items() for item in work_at_import(module, code.modules[name]))
 
 
 def fingerprints(code: CapturedCode, modules: Mapping[str, Module], spec: ModelSpec) -> dict[str, Fingerprint]:

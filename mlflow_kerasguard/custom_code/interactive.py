@@ -125,11 +125,11 @@ def source_in_cache(filename: str) -> str:
 
 def _inputs() -> Iterator[Piece]:
     """What was typed at Python's own prompt, in order."""
-    kept = [(name, entry) for name, entry in linecache.cache.items() if len(entry) == 4]  # noqa: PLR2004
+    kept = [(name, entry) for name, entry in linecache.cache.items() if len(entry) == 4]  # noqa: PLR2004 - of a file, not of a lazy loader
     # Python 3.13.1 and later keep them apart, by file name, function and line.
     kept += [(key[0], entry) for key, entry in getattr(linecache, "_interactive_cache", {}).items()]
     found = {str(name): "".join(entry[2]) for name, entry in kept if _TYPED_INPUT.match(str(name))}
-    for name in sorted(found, key=lambda name: int(_TYPED_INPUT.match(name)[2])):  # type: ignore[index]
+    for name in sorted(found, key=lambda name: int(_TYPED_INPUT.match(name)[2])):  # type: ignore[index]  # matched above
         if _is_python(found[name]):
             yield Piece(text=found[name], input=found[name].rstrip("\n"), filename=name)
 

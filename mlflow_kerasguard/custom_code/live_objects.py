@@ -135,17 +135,27 @@ def walk(model: Any) -> Iterator[Live]:
         seen.add(id(live.thing))
         if isinstance(live.thing, FunctionType):
             yield live
-        elif isinstance(live.thing, dict | list | tuple | set | frozenset):
-            stack += _items(live)
         elif is_keras_object(type(live.thing)):
             yield live
-            stack += children(live)
+            stack += children(live, seen)
 
 
-def children(live: Live) -> list[Live]:
-    """What a Keras object holds directly, or in lists and dicts."""
+def children(live: Live, seen: set[int]) -> Iterator[Live]:
+    """What a Keras object holds directly, or in lists and dicts.
+
+    Args:
+        live: the object.
+        seen: identities of lists and dicts that were looked into; the object's own are added.
+    """
     attributes = dict(getattr(live.thing, "__dict__", {}))
-    return [_at(value, f"{live.where}.{name}" if live.where != "model" else name) for name, value in attributes.items()]
+    held = [_at(value, f"{live.where}.{name}" if live.where != "model" else name) for name, value in attributes.items()]
+    while held:
+        item = held.pop(0)
+        if not isinstance(item.thing, dict | list | tuple | set | frozenset):
+            yield item
+        elif id(item.thing) not in seen:
+            seen.add(id(item.thing))
+            held[:0] = _items(item)
 
 
 def _items(live: Live) -> list[Live]:

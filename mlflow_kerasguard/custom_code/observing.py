@@ -187,25 +187,11 @@ def _culprits(live: Live, runtime: KerasRuntime, seen: set[int]) -> Iterator[Obs
     with contextlib.suppress(Exception):
         json.dumps(runtime.serialized(live.thing))
         return
-    inner = [item for child in children(live) for item in _inside(child, runtime, seen)]
+    inner = [item for child in children(live, seen) for item in _culprits(child, runtime, seen)]
     own = _culprit(live, runtime) if is_custom(type(live.thing)) else None
     yield from inner
     if own is not None:
         yield own
-
-
-def _inside(live: Live, runtime: KerasRuntime, seen: set[int]) -> Iterator[ObservedObject]:
-    values = live.thing.values() if isinstance(live.thing, dict) else live.thing
-    if isinstance(live.thing, dict | list | tuple | set | frozenset):
-        for value in values:
-            yield from _inside(Live(where=_where(value, live.where), thing=value), runtime, seen)
-    else:
-        yield from _culprits(live, runtime, seen)
-
-
-def _where(value: Any, otherwise: str) -> str:
-    name = getattr(value, "name", None)
-    return f'layers["{name}"]' if isinstance(name, str) and hasattr(type(value), "call") else otherwise
 
 
 def _culprit(live: Live, runtime: KerasRuntime) -> ObservedObject | None:

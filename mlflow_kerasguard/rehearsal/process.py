@@ -66,7 +66,7 @@ class _Elsewhere:
         file = self._files.get(fullname)
         if file is None:
             return None
-        return spec_from_file_location(fullname, file, submodule_search_locations=[os.path.dirname(file)])  # noqa: PTH120
+        return spec_from_file_location(fullname, file, submodule_search_locations=[os.path.dirname(file)])  # noqa: PTH120 - a string is asked for
 
 
 class ImportProbe:

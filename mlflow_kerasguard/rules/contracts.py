@@ -5,7 +5,7 @@ These rules judge what the process that logs a model sees of its live objects; t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from mlflow_kerasguard.environment import Environment
 from mlflow_kerasguard.findings import Level, Mismatch
@@ -26,8 +26,8 @@ def _package(model: ModelSpec) -> str:
     return model.keras_package or "keras"
 
 
-def _quoted(names: object) -> str:
-    return ", ".join(f"`{name}`" for name in names)  # type: ignore[attr-defined]
+def _quoted(names: Iterable[object]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 @rule(

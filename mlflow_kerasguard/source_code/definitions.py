@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import TypeGuard
 
+from mlflow_kerasguard.source_code.imports import origin
+
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 Import = ast.Import | ast.ImportFrom
 _Nodes = tuple[ast.AST, ...]
@@ -125,8 +127,7 @@ def imported(node: Import, package: str) -> Iterator[tuple[str, tuple[str, ...]]
             parts = tuple(alias.name.split("."))
             yield (alias.asname, parts) if alias.asname else (parts[0], parts[:1])
         return
-    above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-    base = tuple(part for part in [*above, *(node.module or "").split(".")] if part)
+    base = tuple(filter(None, origin(node, package).split(".")))
     for alias in node.names:
         yield alias.asname or alias.name, base if alias.name == "*" else (*base, alias.name)
 

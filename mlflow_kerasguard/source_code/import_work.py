@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from mlflow_kerasguard.observed import ImportWork
+from mlflow_kerasguard.source_code.definitions import Module
+from mlflow_kerasguard.source_code.statements import is_main_guard
 
 #: Calls that set something up and return at once; people put them at the top for good reasons.
 _HARMLESS_CALLS = frozenset(
@@ -36,21 +38,17 @@ _WORKING_CALLS = frozenset(
 )
 
 
-def work_at_import(source: bytes, name: str) -> tuple[ImportWork, ...]:
+def work_at_import(module: Module, name: str) -> tuple[ImportWork, ...]:
     """The statements at a module's top level that do work.
 
     Args:
-        source: the module's text.
+        module: the parsed module.
         name: what to call its file.
-
-    Raises:
-        SyntaxError: it isn't Python.
     """
-    tree = ast.parse(source)
-    lines = source.decode("utf-8", "replace").splitlines()
+    lines = module.source.decode("utf-8", "replace").splitlines()
     return tuple(
         ImportWork(place=f"{name}:{node.lineno}", text=lines[node.lineno - 1].strip())
-        for node in _top_level(tree.body)
+        for node in _top_level(module.tree.body)
         if _works(node)
     )
 
@@ -59,17 +57,13 @@ def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     """Statements that run at import, also inside ``if`` and ``try``; not those of a script's main part."""
     for node in body:
         if isinstance(node, ast.If):
-            if not _asks_for_main(node):
+            if not is_main_guard(node):
                 yield from _top_level([*node.body, *node.orelse])
         elif isinstance(node, ast.Try):
             handled = [statement for handler in node.handlers for statement in handler.body]
             yield from _top_level([*node.body, *handled, *node.orelse, *node.finalbody])
         else:
             yield node
-
-
-def _asks_for_main(node: ast.If) -> bool:
-    return any(isinstance(part, ast.Name) and part.id == "__name__" for part in ast.walk(node.test))
 
 
 def _works(node: ast.stmt) -> bool:

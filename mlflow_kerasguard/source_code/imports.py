@@ -46,9 +46,20 @@ def imported_by(tree: ast.Module, package: str) -> set[str]:
     return names
 
 
+def origin(node: ast.ImportFrom, package: str) -> str:
+    """The whole name of the module that ``from … import`` names; empty for what is beyond the top.
+
+    Args:
+        node: the statement.
+        package: the package that relative imports start from; empty for none.
+    """
+    above = package.split(".")
+    kept = above[: len(above) - node.level + 1] if node.level else []
+    return ".".join(filter(None, [*kept, node.module]))
+
+
 def _names_of_from(node: ast.ImportFrom, package: str) -> Iterator[str]:
-    above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-    base = ".".join(part for part in [*above, node.module or ""] if part)
+    base = origin(node, package)
     if base:
         yield base
         yield from (f"{base}.{alias.name}" for alias in node.names if alias.name != "*")

@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from mlflow_kerasguard.source_code.definitions import Definition, Import
+from mlflow_kerasguard.source_code.imports import origin
 from mlflow_kerasguard.source_code.statements import (
-    Definition,
-    Import,
     Statement,
     first_line,
     lines_of,
@@ -183,16 +183,11 @@ def _import_lines(statement: Statement, used: set[str], package: str | None, see
     elif isinstance(node, ast.Import):
         yield f"import {', '.join(left)}"
     else:
-        yield _from_import(_absolute(node, package) if is_relative else _module(node), left)
+        yield _from_import(origin(node, str(package)) if is_relative else _module(node), left)
 
 
 def _top(node: Import, alias: ast.alias) -> str:
     return alias.name.split(".", 1)[0] if isinstance(node, ast.Import) else alias.name
-
-
-def _absolute(node: ast.ImportFrom, package: str | None) -> str:
-    above = str(package).split(".")
-    return ".".join([*above[: len(above) - node.level + 1], *filter(None, [node.module])])
 
 
 def _from_import(module: str, names: list[str]) -> str:

@@ -129,7 +129,7 @@ class _Reader:
     def _comprehension(self, node: _Comprehension, scope: Scope, *, guarded: bool) -> None:
         self._children(node, Scope(parent=scope), guarded=guarded)
 
-    def _shared(self, node: ast.Global | ast.Nonlocal, scope: Scope, *, guarded: bool) -> None:  # noqa: ARG002
+    def _shared(self, node: ast.Global | ast.Nonlocal, scope: Scope, *, guarded: bool) -> None:  # noqa: ARG002 - one signature for all
         scope.share(node.names, with_module=isinstance(node, ast.Global))
 
     def _nothing(self, node: ast.AST, scope: Scope, *, guarded: bool) -> None:

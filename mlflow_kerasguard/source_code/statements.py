@@ -11,8 +11,7 @@ import symtable
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-Import = ast.Import | ast.ImportFrom
+from mlflow_kerasguard.source_code.definitions import Definition, Import
 
 #: Methods of lists, dicts and sets that change them.
 _CHANGING_METHODS = frozenset(
@@ -75,7 +74,7 @@ def statements_of(texts: Sequence[str], pinned: Mapping[str, int]) -> list[State
     found: list[Statement] = []
     for position, text in enumerate(texts):
         hidden = {name for name, last in pinned.items() if last < position}
-        nodes = [node for node in ast.parse(text).body if not _is_main_guard(node)]
+        nodes = [node for node in ast.parse(text).body if not is_main_guard(node)]
         found += [_without(_statement(node, text, position), hidden) for node in nodes]
     return found
 
@@ -181,7 +180,7 @@ def _with_called(names: frozenset[str], statements: Sequence[Statement]) -> set[
     return found
 
 
-def _is_main_guard(node: ast.stmt) -> bool:
+def is_main_guard(node: ast.stmt) -> bool:
     """``if __name__ == "__main__":`` and anything else that asks for the name."""
     return isinstance(node, ast.If) and "__name__" in {n.id for n in ast.walk(node.test) if isinstance(n, ast.Name)}
 

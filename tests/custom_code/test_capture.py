@@ -158,6 +158,12 @@ def test_code_paths_are_added(tmp_path, scale):
     assert set(found.modules) == {"extra", "extra.module", "single", "scale_layers", "helpers"}
 
 
+def test_code_paths_may_hold_code_for_another_python(tmp_path):
+    (tmp_path / "old.py").write_text("print 'old'\n")
+    save_model(sequential(), tmp_path / "model", code_paths=[tmp_path / "old.py"], rehearse=False)
+    assert (tmp_path / "model" / "kerasguard" / "code" / "old.py").is_file()
+
+
 def test_code_paths_that_cant_be_used(tmp_path, scale):
     other = tmp_path / "other" / "helpers.py"
     other.parent.mkdir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mlflow_kerasguard.source_code.definitions import Module
 from mlflow_kerasguard.source_code.import_work import work_at_import
 
 WORKS = {
@@ -35,14 +36,14 @@ QUIET = {
 @pytest.mark.parametrize("case", WORKS.values(), ids=WORKS)
 def test_work(case):
     source, texts = case
-    assert [item.text for item in work_at_import(source.encode(), "m.py")] == texts
+    assert [item.text for item in work_at_import(Module(source.encode()), "m.py")] == texts
 
 
 @pytest.mark.parametrize("source", QUIET.values(), ids=QUIET)
 def test_none(source):
-    assert work_at_import(source.encode(), "m.py") == ()
+    assert work_at_import(Module(source.encode()), "m.py") == ()
 
 
 def test_the_place_is_file_and_line():
-    [item] = work_at_import(b"\n\nprint(1)\n", "pack/m.py")
+    [item] = work_at_import(Module(b"\n\nprint(1)\n"), "pack/m.py")
     assert item.place == "pack/m.py:3"
