@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlflow_kerasguard import staging
+from mlflow_kerasguard.pinning.files import Given
 from mlflow_kerasguard.saving import Prepared, Request, move_contents, prepare
 
 if TYPE_CHECKING:
@@ -77,9 +78,9 @@ def save_model(
         input_example=input_example,
         code_paths=code_paths or (),
         custom_objects=custom_objects or {},
-        pip_requirements=pip_requirements,
-        extra_pip_requirements=extra_pip_requirements,
-        conda_env=conda_env,
+        given=Given(
+            pip_requirements=pip_requirements, extra_pip_requirements=extra_pip_requirements, conda_env=conda_env
+        ),
         metadata=metadata,
         save_format=save_format,
         rehearse=rehearse,
@@ -160,9 +161,9 @@ def log_model(
         input_example=input_example,
         code_paths=code_paths or (),
         custom_objects=custom_objects or {},
-        pip_requirements=pip_requirements,
-        extra_pip_requirements=extra_pip_requirements,
-        conda_env=conda_env,
+        given=Given(
+            pip_requirements=pip_requirements, extra_pip_requirements=extra_pip_requirements, conda_env=conda_env
+        ),
         metadata=metadata,
         save_format=save_format,
         rehearse=rehearse,

@@ -53,6 +53,11 @@ class CapturedCode:
     imports: frozenset[str] = frozenset()
     sources: frozenset[Path] = frozenset()
 
+    @property
+    def needed_modules(self) -> frozenset[str]:
+        """The modules of distributions that the code imports, and those whose objects the model has."""
+        return self.imports.union(place.partition(":")[0] for place in self.imported_objects.values())
+
     def work_at_import(self) -> tuple[ImportWork, ...]:
         """What the packaged modules do when they are imported, beyond defining things."""
         return tuple(item for path in self.modules.values() for item in work_at_import(self.files[path], path))
