@@ -54,7 +54,8 @@ def save_model(
         custom_objects: name to class or function, as for ``keras.models.load_model``; packaged too.
         pip_requirements: requirements, or the path of a file with them, instead of the default pins of
             Keras, its backend, MLflow and this package.
-        extra_pip_requirements: requirements in addition to these.
+        extra_pip_requirements: requirements in addition to these. Requirements that leave out the backend or
+            pin a Keras that can't load the model are refused.
         conda_env: a conda environment, or the path of a file with one, instead of all of them.
         metadata: values to keep in MLmodel.
         save_format: ``keras`` or ``h5``. A Keras before 2.12 knows ``h5`` only and gets it.
