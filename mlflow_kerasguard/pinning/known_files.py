@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -25,6 +25,8 @@ from mlflow_kerasguard.pinning.installed import Installed
 _DIGEST = re.compile(rb"[Ss]ha256\xd9\x40([0-9a-f]{64})")
 _URL = re.compile(rb"https?://[!-~]+?\.whl(?![!-~])")
 
+_END = 4096
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownFile:
@@ -33,10 +35,12 @@ class KnownFile:
     Attributes:
         url: where it is, without passwords.
         sha256: its digest.
+        index: the index that names it, where that is known; uv looks for what it has under it.
     """
 
     url: str
     sha256: str
+    index: str | None = None
 
 
 def uv_cache() -> Path:
@@ -56,7 +60,7 @@ def find_file(installed: Installed, cache: Path) -> KnownFile | None:
     for note in _notes(installed, cache):
         known = _read(note)
         if known is not None and _names(known, installed) and _is_what_is_installed(note, installed):
-            return known
+            return replace(known, index=_index(note, installed.name, cache))
     return None
 
 
@@ -66,6 +70,27 @@ def _notes(installed: Installed, cache: Path) -> Iterator[Path]:
     for bucket in sorted(cache.glob("wheels-v*"), reverse=True):
         for index in (bucket / "pypi", *sorted(bucket.glob("index/*"))):
             yield from sorted((index / name).glob(f"{version}-*.http"))
+
+
+def _index(note: Path, name: str, cache: Path) -> str | None:
+    """The index on which uv found a wheel, from its note of that index's page on the distribution."""
+    below = note.parent.relative_to(cache).parts[1:]
+    page = re.compile(rb"https?://[!-~]+?/" + re.escape(name.encode()) + rb"/(?![!-~])")
+    for bucket in sorted(cache.glob("simple-v*"), reverse=True):
+        urls = set(page.findall(_end_of(bucket.joinpath(*below).with_name(f"{name}.rkyv"))))
+        if len(urls) == 1:
+            return without_password(urls.pop().decode("ascii")).removesuffix(f"/{name}/")
+    return None
+
+
+def _end_of(path: Path) -> bytes:
+    """The last bytes of a file, where uv keeps what HTTP said; before them are all releases."""
+    try:
+        with path.open("rb") as stream:
+            stream.seek(max(0, path.stat().st_size - _END))
+            return stream.read()
+    except OSError:
+        return b""
 
 
 def _read(note: Path) -> KnownFile | None:

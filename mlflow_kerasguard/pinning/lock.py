@@ -118,7 +118,8 @@ def _package(package: Locked) -> dict[str, Any]:
 
 def _source(source: DirectUrl | KnownFile | CarriedWheel) -> dict[str, Any]:
     if isinstance(source, KnownFile):
-        return {"wheels": [{"url": source.url, "hashes": {"sha256": source.sha256}}]}
+        wheel = {"url": source.url, "hashes": {"sha256": source.sha256}}
+        return _given({"index": source.index, "wheels": [wheel]})
     if isinstance(source, CarriedWheel):
         return {"wheels": [{"path": source.path, "hashes": {"sha256": source.sha256}}]}
     if source.vcs is None:

@@ -39,6 +39,18 @@ def test_a_note_of_what_is_installed(index, thing, tmp_path):
     assert find_file(thing, tmp_path) == KnownFile(url=URL, sha256=DIGEST)
 
 
+@pytest.mark.parametrize("index", ["pypi", "index/0123"])
+def test_the_index_is_known_from_its_page(index, thing, tmp_path):
+    remember(tmp_path, thing, note(), index)
+    page = tmp_path / "simple-v20" / index / "thing.rkyv"
+    page.parent.mkdir(parents=True)
+    releases = b"https://example.org/other/thing/\0" + b"\0" * 5000
+    page.write_bytes(releases + b"noncehttps://me:secret@example.org/simple/thing/\0\0")
+    assert find_file(thing, tmp_path).index == "https://example.org/simple"
+    page.write_bytes(b"https://example.org/a/thing/\0https://example.org/b/thing/\0")
+    assert find_file(thing, tmp_path).index is None
+
+
 def test_passwords_are_left_out(thing, tmp_path):
     remember(tmp_path, thing, note(URL.replace("https://", "https://me:secret@")))
     assert find_file(thing, tmp_path).url == URL

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import pytest
 from packaging.pylock import Pylock, PylockValidationError
@@ -30,6 +31,13 @@ ARCHIVE = DirectUrl(url="https://example.org/a.tar.gz", hashes={"sha256": "56"})
 #: A source, and what stands in the file.
 SOURCES = {
     "file of an index": (WHEEL, {"wheels": [{"url": WHEEL.url, "hashes": {"sha256": "12"}}]}),
+    "with its index": (
+        replace(WHEEL, index="https://example.org/simple"),
+        {
+            "index": "https://example.org/simple",
+            "wheels": [{"url": WHEEL.url, "hashes": {"sha256": "12"}}],
+        },
+    ),
     "wheel in the model": (CARRIED, {"wheels": [{"path": CARRIED.path, "hashes": {"sha256": "34"}}]}),
     "repository": (
         GIT,
