@@ -18,17 +18,19 @@ class Problem:
 
     Attributes:
         distribution: the one that requires.
-        requirement: what it asks for.
+        name: what it asks for, normalized.
+        specifier: in which releases; empty for any.
         found: the version that is installed; None where nothing is.
     """
 
     distribution: str
-    requirement: str
+    name: str
+    specifier: str
     found: str | None
 
     def __str__(self) -> str:
         found = "isn't installed" if self.found is None else f"isn't met by the installed {self.found}"
-        return f"`{self.requirement}`, which `{self.distribution}` requires, {found}"
+        return f"`{self.name}{self.specifier}`, which `{self.distribution}` requires, {found}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,5 +103,6 @@ def _requirements(distribution: Distribution, environment: Mapping[str, str]) ->
 def _problem(name: str, wanted: Requirement, found: Distribution | None) -> Problem | None:
     if found is not None and (wanted.url or wanted.specifier.contains(found.version, prereleases=True)):
         return None
-    text = f"{wanted.name}{wanted.specifier}"
-    return Problem(distribution=name, requirement=text, found=found.version if found else None)
+    version = found.version if found else None
+    required = str(canonicalize_name(wanted.name))
+    return Problem(distribution=name, name=required, specifier=str(wanted.specifier), found=version)

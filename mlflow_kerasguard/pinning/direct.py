@@ -108,6 +108,11 @@ def with_undeclared(direct: Mapping[str, str], asked_by: Mapping[str, str], owne
     return found
 
 
+def is_met_by_variant(name: str, direct: Mapping[str, str]) -> bool:
+    """Whether another build of the same backend is in play, such as ``tensorflow-cpu`` for ``tensorflow``."""
+    return any(name in names and not direct.keys().isdisjoint(names) for parts in BACKENDS.values() for names in parts)
+
+
 def roles_of(direct: Mapping[str, str], closure: Iterable[str]) -> dict[str, str]:
     """The role of each distribution of a closure."""
     backends = {name for parts in BACKENDS.values() for names in parts for name in names}

@@ -11,7 +11,13 @@ from pathlib import Path
 from packaging.markers import default_environment
 
 from mlflow_kerasguard.pinning.closure import Problem, close
-from mlflow_kerasguard.pinning.direct import THIS_DISTRIBUTION, direct_roles, roles_of, with_undeclared
+from mlflow_kerasguard.pinning.direct import (
+    THIS_DISTRIBUTION,
+    direct_roles,
+    is_met_by_variant,
+    roles_of,
+    with_undeclared,
+)
 from mlflow_kerasguard.pinning.installed import Installed, InstalledDistributions
 from mlflow_kerasguard.pinning.known_files import find_file, uv_cache
 from mlflow_kerasguard.pinning.lines import requirement_lines
@@ -21,6 +27,9 @@ from mlflow_kerasguard.roles import SERVING
 from mlflow_kerasguard.version import __version__
 
 _logger = logging.getLogger(__name__)
+
+#: How many distributions a message names.
+_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +93,7 @@ def make_plan(
         roles=roles_of(direct, everything),
         closure=everything,
         requires=closure.requires,
-        problems=closure.problems,
+        problems=tuple(item for item in closure.problems if not is_met_by_variant(item.name, direct)),
         installed=tuple(item for item in found if item is not None),
     )
 
@@ -100,7 +109,8 @@ def make_lock(plan: Plan, *, carried: Mapping[str, CarriedWheel] | None = None) 
     sources = {item.name: carried.get(item.name) or item.direct or find_file(item, cache) for item in plan.installed}
     unknown = sorted(name for name, source in sources.items() if not lockable(source))
     if unknown:
-        _logger.info("no lock is written: it isn't known here which files %s came from", ", ".join(unknown))
+        shown = ", ".join(unknown[:_SHOWN]) + (f" and {more} more" if (more := len(unknown) - _SHOWN) > 0 else "")
+        _logger.info("no lock is written: it isn't known here which files %s came from", shown)
         return None
     own = carried.get(THIS_DISTRIBUTION)
     packages = [

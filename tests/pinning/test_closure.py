@@ -59,9 +59,9 @@ def test_what_isnt_met_is_told():
     installed = there(a=("b>=2", "gone"), b=("gone",))
     found = close({"a": frozenset()}, installed.get, LINUX)
     assert found.problems == (
-        Problem(distribution="a", requirement="b>=2", found="1.5"),
-        Problem(distribution="a", requirement="gone", found=None),
-        Problem(distribution="b", requirement="gone", found=None),
+        Problem(distribution="a", name="b", specifier=">=2", found="1.5"),
+        Problem(distribution="a", name="gone", specifier="", found=None),
+        Problem(distribution="b", name="gone", specifier="", found=None),
     )
     assert [str(item) for item in found.problems[:2]] == [
         "`b>=2`, which `a` requires, isn't met by the installed 1.5",

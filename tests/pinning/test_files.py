@@ -136,7 +136,7 @@ def test_a_lock_is_written_where_nothing_else_is_asked_for(tmp_path, monkeypatch
 
 
 def test_what_doesnt_fit_together_is_told(tmp_path, caplog):
-    problem = Problem(distribution="mine", requirement="other>=2", found=None)
+    problem = Problem(distribution="mine", name="other", specifier=">=2", found=None)
     with caplog.at_level(logging.WARNING):
         write_files(plan(tmp_path, problems=(problem,)), Given(), tmp_path)
     assert "`other>=2`, which `mine` requires, isn't installed" in caplog.text
