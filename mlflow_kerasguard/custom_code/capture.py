@@ -1,7 +1,7 @@
 """Capture the source of custom objects: the local modules that they come from, and what these import.
 
 Sources only, never pickles. What is installed as a distribution isn't copied but pinned; see
-:mod:`mlflow_kerasguard.requirements`. The other direction is :mod:`mlflow_kerasguard.custom_code.restore`.
+:mod:`mlflow_kerasguard.pinning`. The other direction is :mod:`mlflow_kerasguard.custom_code.restore`.
 """
 
 from __future__ import annotations
