@@ -51,6 +51,18 @@ class RehearsalFailedError(ModelNotLoggableError):
     """A fresh process that had only the artifact couldn't load the model, or predicted otherwise."""
 
 
+class UnsuitableRequirementsError(ModelNotLoggableError):
+    """The model wouldn't load in the environment that the given requirements ask for.
+
+    Attributes:
+        report: the check against that environment; None where it didn't come to that.
+    """
+
+    def __init__(self, message: str, report: Report | None = None) -> None:
+        super().__init__(message)
+        self.report = report
+
+
 class PredictionMismatchError(KerasGuardError):
     """The loaded model doesn't reproduce the predictions that were recorded when it was logged."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlflow_kerasguard import staging
+from mlflow_kerasguard.pinning.files import Given
 from mlflow_kerasguard.saving import Prepared, Request, move_contents, prepare
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def save_model(
         custom_objects: name to class or function, as for ``keras.models.load_model``; packaged too.
         pip_requirements: requirements, or the path of a file with them, instead of the default pins of
             Keras, its backend, MLflow and this package.
-        extra_pip_requirements: requirements in addition to these.
+        extra_pip_requirements: requirements in addition to these. Requirements that leave out the backend or
+            pin a Keras that can't load the model are refused.
         conda_env: a conda environment, or the path of a file with one, instead of all of them.
         metadata: values to keep in MLmodel.
         save_format: ``keras`` or ``h5``. A Keras before 2.12 knows ``h5`` only and gets it.
@@ -77,9 +79,9 @@ def save_model(
         input_example=input_example,
         code_paths=code_paths or (),
         custom_objects=custom_objects or {},
-        pip_requirements=pip_requirements,
-        extra_pip_requirements=extra_pip_requirements,
-        conda_env=conda_env,
+        given=Given(
+            pip_requirements=pip_requirements, extra_pip_requirements=extra_pip_requirements, conda_env=conda_env
+        ),
         metadata=metadata,
         save_format=save_format,
         rehearse=rehearse,
@@ -160,9 +162,9 @@ def log_model(
         input_example=input_example,
         code_paths=code_paths or (),
         custom_objects=custom_objects or {},
-        pip_requirements=pip_requirements,
-        extra_pip_requirements=extra_pip_requirements,
-        conda_env=conda_env,
+        given=Given(
+            pip_requirements=pip_requirements, extra_pip_requirements=extra_pip_requirements, conda_env=conda_env
+        ),
         metadata=metadata,
         save_format=save_format,
         rehearse=rehearse,

@@ -1,7 +1,7 @@
 """Capture the source of custom objects: the local modules that they come from, and what these import.
 
 Sources only, never pickles. What is installed as a distribution isn't copied but pinned; see
-:mod:`mlflow_kerasguard.requirements`. The other direction is :mod:`mlflow_kerasguard.custom_code.restore`.
+:mod:`mlflow_kerasguard.pinning`. The other direction is :mod:`mlflow_kerasguard.custom_code.restore`.
 """
 
 from __future__ import annotations
@@ -52,6 +52,11 @@ class CapturedCode:
     imported_objects: Mapping[str, str] = field(default_factory=dict)
     imports: frozenset[str] = frozenset()
     sources: frozenset[Path] = frozenset()
+
+    @property
+    def needed_modules(self) -> frozenset[str]:
+        """The modules of distributions that the code imports, and those whose objects the model has."""
+        return self.imports.union(place.partition(":")[0] for place in self.imported_objects.values())
 
     def work_at_import(self) -> tuple[ImportWork, ...]:
         """What the packaged modules do when they are imported, beyond defining things."""

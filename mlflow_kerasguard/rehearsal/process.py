@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 #: Where a rehearsal can fail.
 LOADING, PREDICTING = "loading", "predicting"
 
+#: What runs whenever Python starts here, such as hooks of installers.
+_FIRST_MODULES = frozenset(name.partition(".")[0] for name in sys.modules)
+
 
 def main() -> None:
     """Do as the two lines on standard input say."""
@@ -70,24 +73,35 @@ class _Elsewhere:
 
 
 class ImportProbe:
-    """Notes what packaged code imports for the first time, by whichever way, and finds nothing itself."""
+    """Notes what packaged code imports for the first time, by whichever way, and finds nothing itself.
+
+    Of every top-level module that is imported for the first time it notes which other one asked for it.
+    """
 
     def __init__(self, code_directory: str) -> None:
         self._code_directory = code_directory
         self.found: set[str] = set()
+        self.asked_by: dict[str, str] = {}
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         del path, target
-        if self._is_asked_by_packaged_code():
+        frame = self._asking_frame()
+        if self._is_packaged(frame):
             self.found.add(fullname)
+        if "." not in fullname and frame is not None:
+            self.asked_by.setdefault(fullname, str(frame.f_globals.get("__name__")).partition(".")[0])
         return None
 
-    def _is_asked_by_packaged_code(self) -> bool:
+    @staticmethod
+    def _asking_frame() -> FrameType | None:
         frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - no other way tells who imports
         while frame is not None and _is_in_between(frame.f_code.co_filename):
             frame = frame.f_back
+        return frame
+
+    def _is_packaged(self, frame: FrameType | None) -> bool:
         file = frame.f_code.co_filename if frame is not None else ""
         # TensorFlow rewrites the code of layers into files of its own before it traces it.
         return file.startswith(self._code_directory) or "__autograph_generated_file" in file
@@ -142,6 +156,7 @@ def _answer(job: Mapping[str, Any]) -> dict[str, Any]:
             "versions": _versions(model),
             "outputs": outputs,
             "imports": sorted({name.partition(".")[0] for name in probe.found}),
+            "modules": _modules(probe.asked_by),
         }
     except Exception as error:  # noqa: BLE001 - whatever it is, the one who logs has to see it
         return _failure(stage, error, code_directory)
@@ -158,6 +173,15 @@ def _predictions(model: Any, path: Path) -> list[dict[str, Any]]:
     wrapper = KerasModelWrapper(model)
     wrapper.try_first_row(kept.inputs)
     return [asdict(item) for item in kept.compare(wrapper.predict_arrays(kept.inputs))]
+
+
+def _modules(asked_by: Mapping[str, str]) -> dict[str, str]:
+    """The top-level modules that are there, but for Python's own and those that it began with."""
+    there = {name.partition(".")[0] for name, module in list(sys.modules.items()) if module is not None}
+    found = there - _FIRST_MODULES - set(sys.stdlib_module_names)
+    # Some compiled modules leave things of their own behind.
+    modules = {name for name in found if name.isidentifier() and getattr(sys.modules.get(name), "__spec__", None)}
+    return {name: asked_by.get(name, "") for name in sorted(modules)}
 
 
 def _versions(model: Any) -> dict[str, str]:
