@@ -24,7 +24,7 @@ from mlflow_kerasguard.custom_code.local_modules import find_source
 from mlflow_kerasguard.errors import ModelNotLoggableError, UsageError
 from mlflow_kerasguard.source_code.imports import top_level_of
 from mlflow_kerasguard.version import __version__
-from mlflow_kerasguard.wheels import THIS_DISTRIBUTION, with_own_wheel
+from mlflow_kerasguard.wheels import THIS_DISTRIBUTION, with_label, with_own_wheel
 
 _logger = logging.getLogger(__name__)
 
@@ -142,7 +142,9 @@ class EnvironmentFiles:
         (directory / names["requirements"]).write_text("\n".join(self.pip_requirements), encoding="utf-8")
         if self.pip_constraints:
             (directory / names["constraints"]).write_text("\n".join(self.pip_constraints), encoding="utf-8")
-        mlflow_private.write_python_env(directory / names["python"])
+        # The only pin with a digest that the managers `virtualenv` and `uv` name their environments after.
+        own = [line for line in with_label(self.pip_requirements) if line not in self.pip_requirements]
+        mlflow_private.write_python_env(directory / names["python"], own)
 
 
 def environment_files(
@@ -170,7 +172,7 @@ def environment_files(
     except (OSError, TypeError, ValueError, mlflow_private.exception_class()[0]) as error:
         raise UsageError(f"the given requirements can't be used: {error}") from error
     lines = _with_loader(lines)
-    conda = mlflow_private.with_pip_requirements(conda, lines)
+    conda = mlflow_private.with_pip_requirements(conda, with_label(lines))
     if conda_env is not None or pip_requirements is not None:
         _warn_of_missing(defaults, lines)
     return EnvironmentFiles(conda_env=conda, pip_requirements=tuple(lines), pip_constraints=tuple(constraints))

@@ -13,7 +13,7 @@ from mlflow_kerasguard import requirements
 from mlflow_kerasguard.errors import ModelNotLoggableError, UsageError
 from mlflow_kerasguard.requirements import THIS_DISTRIBUTION, distributions_in_play, environment_files, pins
 from mlflow_kerasguard.version import __version__
-from mlflow_kerasguard.wheels import FIND_LINKS, own_pin, own_wheel
+from mlflow_kerasguard.wheels import FIND_LINKS, own_pin, own_wheel, with_label
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:mlflow")
 
@@ -34,8 +34,10 @@ def test_a_logged_model_pins_everything_that_loads_it(logged, tmp_path):
     backend = {name for name in names if name.startswith(("tensorflow", "jax", "torch"))}
     assert backend == ({"jax", "jaxlib"} if BACKEND == "jax" else {BACKEND})
     conda = yaml.safe_load((logged / "conda.yaml").read_text())["dependencies"][-1]["pip"]
-    assert conda == text
-    assert own_pin() in text
+    assert conda == with_label(text)
+    assert (GUARD in text, own_pin() in conda) == (True, True)
+    python = yaml.safe_load((logged / "python_env.yaml").read_text())["dependencies"]
+    assert python == ["-r requirements.txt", own_pin()]
     assert [file.name for file in (logged / "kerasguard" / "wheels").iterdir()] == [own_wheel(tmp_path).name]
     assert "-r requirements.txt" in (logged / "python_env.yaml").read_text()
 
@@ -132,7 +134,7 @@ def test_what_the_user_gives_is_honoured(case, tmp_path):
     given, expected = case
     files = environment_files(DEFAULTS, **given)
     assert requirements._names(files.pip_requirements) == expected
-    assert files.conda_env["dependencies"][-1] == {"pip": list(files.pip_requirements)}
+    assert files.conda_env["dependencies"][-1] == {"pip": with_label(files.pip_requirements)}
     files.write(tmp_path)
     assert (tmp_path / "requirements.txt").read_text().splitlines() == list(files.pip_requirements)
 

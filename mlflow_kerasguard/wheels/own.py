@@ -15,6 +15,7 @@ from mlflow_kerasguard.wheels.contents import WheelContents, unlabelled
 from mlflow_kerasguard.wheels.installed import contents_of, direct_url
 
 THIS_DISTRIBUTION = "mlflow-kerasguard"
+PLAIN_PIN = f"{THIS_DISTRIBUTION}=={__version__}"
 
 #: What makes installers look into the model, beside its requirements file. An option of the whole file: pip takes
 #: no path relative to the file in a requirement, and images are built in another directory.
@@ -27,7 +28,7 @@ _logger = logging.getLogger(__name__)
 def own_pin() -> str:
     """The requirement of this package: an index has the plain version, and only a wheel the labelled one."""
     wheel = _built()
-    return f"{THIS_DISTRIBUTION}=={wheel[0].version if wheel else __version__}"
+    return f"{THIS_DISTRIBUTION}=={wheel[0].version}" if wheel else PLAIN_PIN
 
 
 def with_own_wheel(lines: Iterable[str]) -> list[str]:
@@ -37,19 +38,27 @@ def with_own_wheel(lines: Iterable[str]) -> list[str]:
         lines: with a pin of this package, be it from another model's file.
 
     Returns:
-        The same lines, but with :func:`own_pin` and where it is found; unchanged where an index has it.
+        The same lines, and where the wheel is found; unchanged where an index has it. The pin is without the
+        label: installers prefer a labelled version, and MLflow doesn't warn where the checkout itself is installed.
     """
-    lines, pin = list(lines), own_pin()
-    if pin == f"{THIS_DISTRIBUTION}=={__version__}":
+    lines = list(lines)
+    if own_pin() == PLAIN_PIN:
         return lines
-    others = [pin if _is_own(line) else line for line in lines if line != FIND_LINKS]
-    return [FIND_LINKS, *others]
+    return [FIND_LINKS, *(PLAIN_PIN if _is_labelled(line) else line for line in lines if line != FIND_LINKS)]
 
 
-def _is_own(line: str) -> bool:
-    """Whether a requirement asks for this version, or for one that only another model's wheel has."""
+def with_label(lines: Iterable[str]) -> list[str]:
+    """The same lines with :func:`own_pin` in place of this version's pin.
+
+    For files that environments are named after: with another guard they have another name.
+    """
+    return [own_pin() if line == PLAIN_PIN else line for line in lines]
+
+
+def _is_labelled(line: str) -> bool:
+    """Whether a requirement asks for a version that only another model's wheel has."""
     name, _, version = line.partition("==")
-    return name.strip() == THIS_DISTRIBUTION and (version == __version__ or unlabelled(version) != version)
+    return name.strip() == THIS_DISTRIBUTION and unlabelled(version) != version
 
 
 def own_wheel(directory: Path) -> Path | None:

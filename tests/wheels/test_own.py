@@ -12,7 +12,7 @@ import pytest
 from packaging.utils import parse_wheel_filename
 
 from mlflow_kerasguard.version import __version__
-from mlflow_kerasguard.wheels import FIND_LINKS, own, own_pin, own_wheel, with_own_wheel
+from mlflow_kerasguard.wheels import FIND_LINKS, PLAIN_PIN, own, own_pin, own_wheel, with_label, with_own_wheel
 
 PACKAGE = Path(own.__file__).parent.parent
 
@@ -97,7 +97,9 @@ LINES = {
 
 @pytest.mark.parametrize("lines", LINES.values(), ids=LINES)
 def test_requirements_say_where_the_wheel_is(lines):
-    assert with_own_wheel(lines) == [FIND_LINKS, "keras", own_pin()]
+    said = with_own_wheel(lines)
+    assert said == [FIND_LINKS, "keras", PLAIN_PIN]
+    assert with_label(said) == [FIND_LINKS, "keras", own_pin()]
 
 
 @pytest.mark.parametrize("line", ["mlflow-kerasguard==0.0.9", "mlflow-kerasguard>=0.1", "./mlflow_kerasguard.whl"])
