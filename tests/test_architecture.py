@@ -29,7 +29,7 @@ LAYERS = {
     "rules": "rules rules.*",
     "engine": "engine",
     "check and artifact": "mlflow_private tracking output_differences rehearsal_record signature_json signature_code signature artifact logged_environment against checking releases",
-    "tools of the flavor": "keras_runtime custom_code custom_code.* contracts comparison golden example_inputs pinning pinning.* staging",
+    "tools of the flavor": "keras_runtime custom_code custom_code.* contracts comparison golden example_inputs pinning wheels wheels.* pinning pinning.* staging",
     "flavor": "recording saving loading serving rehearsal rehearsal.* flavor",
     "surface": "(package) cli __main__",
 }

@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from mlflow_kerasguard import mlflow_private
-from mlflow_kerasguard.artifact import PYLOCK
+from mlflow_kerasguard.artifact import PYLOCK, WHEELS_DIRECTORY, sha256_of
 from mlflow_kerasguard.errors import UsageError
 from mlflow_kerasguard.pinning.direct import THIS_DISTRIBUTION
 from mlflow_kerasguard.pinning.installed import read_text
 from mlflow_kerasguard.pinning.lines import needs_wheel, own_line, require_index, warn_of_local
+from mlflow_kerasguard.pinning.lock import CarriedWheel
 from mlflow_kerasguard.pinning.plan import Plan, make_lock
+from mlflow_kerasguard.wheels import with_label, with_own_wheel
 
 _logger = logging.getLogger(__name__)
 
@@ -68,7 +70,9 @@ class EnvironmentFiles:
             (directory / names["constraints"]).write_text("\n".join(self.pip_constraints), encoding="utf-8")
         if lock is not None:
             (directory / PYLOCK).write_text(lock, encoding="utf-8")
-        mlflow_private.write_python_env(directory / names["python"])
+        # The only pin with a digest that the managers `virtualenv` and `uv` name their environments after.
+        own = [line for line in with_label(self.pip_requirements) if line not in self.pip_requirements]
+        mlflow_private.write_python_env(directory / names["python"], own)
 
 
 def environment_files(defaults: list[str], given: Given) -> EnvironmentFiles:
@@ -88,7 +92,7 @@ def environment_files(defaults: list[str], given: Given) -> EnvironmentFiles:
     except (OSError, TypeError, ValueError, mlflow_private.exception_class()[0]) as error:
         raise UsageError(f"the given requirements can't be used: {error}") from error
     lines = _with_loader(lines)
-    conda = mlflow_private.with_pip_requirements(conda, lines)
+    conda = mlflow_private.with_pip_requirements(conda, with_label(lines))
     if given.conda_env is not None or given.pip_requirements is not None:
         _warn_of_missing(defaults, lines)
     return EnvironmentFiles(conda_env=conda, pip_requirements=tuple(lines), pip_constraints=tuple(constraints))
@@ -111,16 +115,34 @@ def files_for(plan: Plan, given: Given) -> EnvironmentFiles:
 
 
 def write_files(plan: Plan, given: Given, directory: Path) -> None:
-    """Write them, with a lock where everything that it would say is known and nothing else was asked for."""
-    files_for(plan, given).write(directory, lock=make_lock(plan) if given.is_nothing else None)
+    """Write them, with a lock where everything that it would say is known and nothing else was asked for.
+
+    Args:
+        plan: what the model needs.
+        given: what the user says.
+        directory: the model's; the wheels that travel with it are there already.
+    """
+    carried = carried_wheels(directory) if given.is_nothing else {}
+    files_for(plan, given).write(directory, lock=make_lock(plan, carried=carried) if given.is_nothing else None)
     if plan.problems and given.is_nothing:
         _logger.warning("what is installed doesn't fit together: %s", "; ".join(map(str, plan.problems)))
     warn_of_local(plan.installed, plan.roles)
 
 
+def carried_wheels(directory: Path) -> dict[str, CarriedWheel]:
+    """The wheels in a model's directory, by distribution."""
+    paths = sorted((directory / WHEELS_DIRECTORY).glob("*.whl"))
+    return {
+        str(parse_wheel_filename(path.name)[0]): CarriedWheel(
+            path=path.relative_to(directory).as_posix(), sha256=sha256_of(path)
+        )
+        for path in paths
+    }
+
+
 def _with_loader(lines: list[str]) -> list[str]:
     """Add this package where the user's list lacks it: MLmodel names it as the loader."""
-    return lines if THIS_DISTRIBUTION in names_of(lines) else [*lines, own_line()]
+    return with_own_wheel(lines if THIS_DISTRIBUTION in names_of(lines) else [*lines, own_line()])
 
 
 def _warn_of_missing(defaults: list[str], lines: list[str]) -> None:
