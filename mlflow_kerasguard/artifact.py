@@ -23,7 +23,9 @@ from mlflow_kerasguard.signature_json import SignatureError
 
 MLMODEL = "MLmodel"
 #: What MLflow writes beside it about the environment.
-CONDA_ENV, PYTHON_ENV, REQUIREMENTS, PYLOCK = "conda.yaml", "python_env.yaml", "requirements.txt", "pylock.toml"
+CONDA_ENV, PYTHON_ENV, REQUIREMENTS = "conda.yaml", "python_env.yaml", "requirements.txt"
+#: The lock of everything that was in play, where it could be written.
+PYLOCK = "pylock.toml"
 DATA_DIRECTORY = "data"
 MODEL_STEM = "model"
 #: The directory of the flavor's own. Code isn't in pyfunc's `code/`, which MLflow puts on `sys.path`.

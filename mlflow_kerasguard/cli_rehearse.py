@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,22 +69,33 @@ def _rehearse(options: argparse.Namespace) -> tuple[str | None, int]:
     from mlflow_kerasguard.reports.outcomes import OUTCOMES_FORMATS
 
     _require_writable(options.output)
-    outcomes = rehearse(
-        options.model,
-        options.against,
-        manager=options.manager,
-        compile=options.compile,
-        trusted=options.trust,
-        time_limit=options.time_limit,
-        jobs=options.jobs,
-        cache=options.cache,
-        use_cache=options.use_cache,
-    )
+    with _ending_in_order():
+        outcomes = rehearse(
+            options.model,
+            options.against,
+            manager=options.manager,
+            compile=options.compile,
+            trusted=options.trust,
+            time_limit=options.time_limit,
+            jobs=options.jobs,
+            cache=options.cache,
+            use_cache=options.use_cache,
+        )
     text = OUTCOMES_FORMATS[options.format](options.model, outcomes)
     if options.output is not None:
         _write(options.output, text)
         return None, _status(outcomes)
     return text, _status(outcomes)
+
+
+@contextlib.contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Let whoever stops this process, such as a build server, stop what it has started as well."""
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _status(outcomes: Sequence[Outcome]) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 import sys
 
 import pytest
@@ -136,6 +138,15 @@ def test_an_interrupt(monkeypatch, capsys):
     monkeypatch.setattr(rehearsals, "rehearse", interrupted)
     assert main(["rehearse", "model"]) == 130
     assert capsys.readouterr().out == ""
+
+
+def test_a_request_to_end(monkeypatch):
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(rehearsals, "rehearse", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(SystemExit) as caught:
+        main(["rehearse", "model"])
+    assert caught.value.code == 143
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_what_isnt_there(tmp_path, capsys):

@@ -158,8 +158,7 @@ def _asked(wanted: Wanted) -> Pin:
         )
     if wanted.specifier is None:
         raise UsageError(f"{wanted.where}: `{wanted.name}` has to be a release of an index, such as `keras==3.8.0`")
-    marker = f"; {wanted.marker}" if wanted.marker else ""
-    return Pin(name=wanted.name, text=f"{wanted.name}{wanted.specifier}{marker}", fixed=True)
+    return replace(_pin_of(wanted), fixed=True)
 
 
 def without_lock(directory: Path, plan: EnvironmentPlan) -> EnvironmentPlan:
@@ -178,7 +177,7 @@ def _python_of(directory: Path) -> str | None:
 
 
 def _locked(directory: Path, lines: _Lines) -> list[Pin]:
-    """The pins of the model's lock, if it has one; wheels that travel with the model are named by the requirements."""
+    """The pins of the model's lock, if it has one; where something else than an index has it, the requirements say."""
     path = directory / PYLOCK
     if not path.is_file():
         return []
@@ -186,10 +185,17 @@ def _locked(directory: Path, lines: _Lines) -> list[Pin]:
     from mlflow_kerasguard.environment.text_files import parse_toml
 
     document = parse_toml(read_text(path), path)
-    wanted = [item for item in read_pylock(document, path, python=_python_of(directory)).wanted if item.name != _OWN]
-    files = [pin for pin in lines.pins if pin.is_file]
-    names = {pin.name for pin in files}
-    return [*files, *(replace(_asked(item), fixed=False) for item in wanted if item.name not in names)]
+    from_elsewhere = {pin.name: pin for pin in lines.pins if pin.is_file or "@" in pin.text}
+    wanted = read_pylock(document, path, python=_python_of(directory)).wanted
+    return [
+        *from_elsewhere.values(),
+        *(_pin_of(item) for item in wanted if item.name not in {_OWN, *from_elsewhere}),
+    ]
+
+
+def _pin_of(wanted: Wanted) -> Pin:
+    marker = f"; {wanted.marker}" if wanted.marker else ""
+    return Pin(name=wanted.name, text=f"{wanted.name}{wanted.specifier or ''}{marker}")
 
 
 def _digests(directory: Path, plan: EnvironmentPlan) -> Iterator[tuple[str, str]]:

@@ -166,6 +166,13 @@ def test_a_lock_is_preferred_while_nothing_is_replaced(model):
     assert texts(replaced(pinned, "keras==3.8.0", unlocked)) == ["keras==3.8.0", "tensorflow==2.20.0", "numpy==2.3.5"]
 
 
+def test_what_a_lock_has_from_a_repository_is_installed_as_the_requirements_say(model):
+    text = '[[packages]]\nname = "thing"\nvcs = { type = "git", url = "https://example/thing", commit-id = "00" }\n'
+    (model / "pylock.toml").write_text(LOCK + text)
+    (model / "requirements.txt").write_text(f"{PINS}thing @ git+https://example/thing@00\n")
+    assert texts(read_plan(model, "3.13.0"))[0] == "thing @ git+https://example/thing@00"
+
+
 def test_the_digest_is_that_of_what_is_installed(model):
     pinned = read_plan(model, "3.13.0")
     assert pinned.digest("uv") == read_plan(model, "3.13.0").digest("uv")
