@@ -21,7 +21,16 @@ def main() -> None:
     from mlflow_kerasguard.rehearsal.process import tell
 
     job = json.loads(sys.stdin.readline())
-    tell({"started": _STARTED, **_answer(job)}, Path(job["answer"]))
+    before = time.perf_counter()
+    # Keras imports them itself: what that takes is no part of the check.
+    import h5py  # noqa: F401
+    import numpy as np  # noqa: F401
+
+    imported = time.perf_counter()
+    answer = _answer(job)
+    if "import_seconds" in answer:
+        answer["import_seconds"] += round(imported - before, 3)
+    tell({"started": _STARTED, **answer}, Path(job["answer"]))
 
 
 def _answer(job: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,8 @@ def static_check(job: Job, plan: EnvironmentPlan, built: Built | None) -> Checke
     the list.
     """
     try:
-        report = check(job.directory, make_environment(_listed(plan, built), fetch=False), **_options(job))
+        environment = make_environment(_listed(plan, built), fetch=False)
+        report = check(job.directory, environment, compile=job.compile, trusted=job.trusted)
     except UsageError as error:
         return Checked(check=None, check_reason=str(error))
     return Checked(check=report.verdict.value if report.safe else "unsafe", check_reason=_reason(report))
@@ -54,14 +55,11 @@ def _listed(plan: EnvironmentPlan, built: Built | None) -> Listed:
     )
 
 
-def _options(job: Job) -> dict[str, Any]:
-    return {"compile": job.compile, "trusted": job.trusted}
-
-
 def _reason(report: Report) -> str:
-    for finding in report.errors:
-        return f"{finding.code} {finding.where}: expected {finding.expected}, found {finding.found}"
-    return report.undecided[0].reason if report.undecided else ""
+    if not report.errors:
+        return report.undecided[0].reason if report.undecided else ""
+    first = report.errors[0]
+    return f"{first.code} {first.where}: expected {first.expected}, found {first.found}"
 
 
 def judge(

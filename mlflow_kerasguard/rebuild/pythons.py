@@ -25,9 +25,14 @@ def find_python(version: str) -> Path | None:
         Its path; None where there is neither.
     """
     minor = ".".join(version.split(".")[:2])
-    found = [(path, has) for path in _candidates(minor) if (has := _version_of(path)).startswith(f"{minor}.")]
-    exact = (path for path, has in found if version in (has, minor))
-    return next(exact, found[0][0] if found else None)
+    near = None
+    # One after the other: each has to be started to be asked.
+    for path in _candidates(minor):
+        has = _version_of(path)
+        if version in (has, minor) and has.startswith(f"{minor}."):
+            return path
+        near = near or (path if has.startswith(f"{minor}.") else None)
+    return near
 
 
 def _candidates(minor: str) -> Iterator[Path]:

@@ -152,14 +152,18 @@ class _Work:
         return replace(outcome, seconds=replace(outcome.seconds, total=total))
 
     def _load(self, plan: EnvironmentPlan, built: Built, seconds: Seconds) -> Outcome:
-        check = static_check(self.job, plan, built)
         job = replace(self.job, variables=plan.variables)
-        try:
-            trial = try_load(built.interpreter, built.compiled, job, self.commands)
-        except (ToolFailed, OSError) as failure:
-            return Outcome(
-                environment=plan.name, result=Result.NOT_BUILT, problem=str(failure), seconds=seconds, **check
-            )
+        # Another process imports Keras meanwhile, which takes longer.
+        with ThreadPoolExecutor(1) as aside:
+            asked = aside.submit(static_check, job, plan, built)
+            try:
+                trial = try_load(built.interpreter, built.compiled, job, self.commands)
+            except (ToolFailed, OSError) as failure:
+                problem = str(failure)
+                return Outcome(
+                    environment=plan.name, result=Result.NOT_BUILT, problem=problem, seconds=seconds, **asked.result()
+                )
+            check = asked.result()
         return judge(trial, plan=plan, built=built, job=job, seconds=seconds, checked=check)
 
     def _not_built(self, plan: EnvironmentPlan, failure: ToolFailed, seconds: float) -> Outcome:
