@@ -31,12 +31,14 @@ LAYERS = {
     "check and artifact": "mlflow_private tracking output_differences rehearsal_record signature_json signature_code signature artifact logged_environment against checking releases",
     "tools of the flavor": "keras_runtime custom_code custom_code.* contracts comparison golden example_inputs pinning wheels wheels.* pinning pinning.* staging",
     "flavor": "recording saving loading serving rehearsal rehearsal.* flavor",
-    "surface": "(package) cli __main__",
+    "rebuild": "rebuild rebuild.*",
+    "surface": "(package) cli cli_rehearse __main__",
 }
 
 #: `reports` stands beside the layers: it sees these alone, and these alone see it.
-REPORTS_SEE = {"findings"}
-SEE_REPORTS = {"cli", "findings"}
+#: `rebuild.outcome` holds values as `findings` does: what came of loads, instead of what a check says.
+REPORTS_SEE = {"findings", "rebuild.outcome"}
+SEE_REPORTS = {"cli", "cli_rehearse", "findings"}
 
 HEAVY = "keras tensorflow tf_keras jax torch mlflow"
 

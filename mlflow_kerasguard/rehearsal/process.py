@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import FrameType, ModuleType
 
 #: Where a rehearsal can fail.
@@ -36,10 +36,10 @@ def main() -> None:
     second = sys.stdin.readline()
     if second:
         job = json.loads(second)
-        _tell(_answer(job), Path(job["answer"]))
+        tell(_answer(job), Path(job["answer"]))
 
 
-def _tell(answer: Mapping[str, Any], path: Path) -> None:
+def tell(answer: Mapping[str, Any], path: Path) -> None:
     """Let the answer appear whole: somebody waits for it."""
     unfinished = path.with_suffix(".unfinished")
     unfinished.write_text(json.dumps(answer), encoding="utf-8")
@@ -135,24 +135,36 @@ def _hide(roots: Iterable[str], allowed: Iterable[str]) -> None:
 
 
 def _answer(job: Mapping[str, Any]) -> dict[str, Any]:
-    """Check, load, predict and compare."""
+    """Check, load, predict and compare, as if the sources weren't there."""
     from mlflow_kerasguard.loading import load_model
 
+    _hide(
+        job["hidden"], [job["directory"], sys.prefix, sys.base_prefix, str(Path(job["answer"]).parent), *job["visible"]]
+    )
+    return observe(job, lambda: load_model(Path(job["directory"]), compile=job["compile"], trusted=job["trusted"]))
+
+
+def observe(job: Mapping[str, Any], load: Callable[[], Any]) -> dict[str, Any]:
+    """What comes of loading a model and predicting with it, as JSON.
+
+    Args:
+        job: the artifact's ``directory``, and in it the directory of ``code`` and the file of ``golden``
+            predictions, if there are any.
+        load: gives the model.
+    """
     directory = Path(job["directory"])
     code_directory = str(directory / job["code"])
     probe = ImportProbe(code_directory)
     sys.meta_path.insert(0, probe)
-    _hide(
-        job["hidden"], [job["directory"], sys.prefix, sys.base_prefix, str(Path(job["answer"]).parent), *job["visible"]]
-    )
-    started = time.perf_counter()
+    started = loaded = time.perf_counter()
     stage = LOADING
     try:
-        model = load_model(directory, compile=job["compile"], trusted=job["trusted"])
-        stage = PREDICTING
+        model = load()
+        stage, loaded = PREDICTING, time.perf_counter()
         outputs = _predictions(model, directory / job["golden"]) if job["golden"] else []
         return {
             "seconds": round(time.perf_counter() - started, 3),
+            "predict_seconds": round(time.perf_counter() - loaded, 3),
             "versions": _versions(model),
             "outputs": outputs,
             "imports": sorted({name.partition(".")[0] for name in probe.found}),

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import checking, logging, pins, releases, serving
+from tests.benchmarks import checking, logging, pins, rehearsing, releases, serving
 from tests.benchmarks.timing import Figure
 
 GROUPS = {
@@ -28,6 +28,7 @@ GROUPS = {
     "pins": pins.pins_and_lock,
     "capture": logging.capture_of_a_repository,
     "restore": logging.restore_of_code,
+    "rehearse": rehearsing.rebuild,
 }
 
 
