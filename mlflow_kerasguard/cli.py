@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Collection, Sequence
 
+from mlflow_kerasguard import cli_pack
 from mlflow_kerasguard.errors import KerasGuardError, UsageError
 from mlflow_kerasguard.findings import Report, Verdict
 from mlflow_kerasguard.policies import CustomCode
@@ -148,6 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands.add_parser("check", help="hold a model against this environment, or others"))
     _add_releases(commands.add_parser("releases", help="tell which releases of Keras load a model"))
     _add_diff(commands.add_parser("diff", help="tell what two models differ in"))
+    cli_pack.add_commands(commands)
     _add_explain(commands.add_parser("explain", help="say what a rule means"))
     _add_rules(commands.add_parser("rules", help="list all rules"))
     return parser

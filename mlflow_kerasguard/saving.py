@@ -30,6 +30,7 @@ from mlflow_kerasguard.findings import Verdict
 from mlflow_kerasguard.formats import read_model
 from mlflow_kerasguard.keras_runtime import KerasRuntime, require_built, runtime_of
 from mlflow_kerasguard.model import ModelSpec
+from mlflow_kerasguard.packing.beside_model import plan_packing
 from mlflow_kerasguard.recording import record_predictions
 from mlflow_kerasguard.rehearsal.run import Job, RehearsalProcess
 from mlflow_kerasguard.rehearsal_record import SKIPPED, Rehearsal
@@ -57,6 +58,7 @@ class Request:
     save_format: str = "keras"
     rehearse: bool = True
     allow_lambda: bool = False
+    pack: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,7 @@ def prepare(request: Request, directory: Path) -> Prepared:
         ModelNotLoggableError: the model can't be saved, or an object's code can't be had.
         UsageError: an argument can't be used.
     """
+    packing = plan_packing(request.pack)
     runtime = runtime_of(request.model)
     suffix = _suffix(request.save_format, runtime)
     require_built(request.model)
@@ -150,6 +153,8 @@ def prepare(request: Request, directory: Path) -> Prepared:
             )
             compatibility = _rehearsed(process, job, compatibility, code.imports)
     _environment_files(request, compatibility.distributions).write(directory)
+    if packing is not None:
+        compatibility = packing.carry_out(compatibility, directory)
     return Prepared(
         directory=directory,
         flavor=_write_signature(compatibility, directory),
