@@ -20,6 +20,7 @@ from mlflow_kerasguard.wheels import own_wheel
 
 WHEELHOUSE = "wheelhouse"
 _THIS = "mlflow-kerasguard"
+_OWN = re.compile(rf"{_THIS}(?![\w.-])")
 PYLOCK = "pylock.toml"
 #: Wheels that travel with a model; its requirements say to look there.
 _OWN_WHEELS = f"{OWN_DIRECTORY}/wheels"
@@ -134,17 +135,14 @@ def _requirements(model: Path, directory: Path) -> list[str]:
         lines += [f"--find-links {_OWN_WHEELS}"] if (model / _OWN_WHEELS).is_dir() else []
     else:
         lines = (model / REQUIREMENTS).read_text(encoding="utf-8").splitlines()
-    if any((model / _OWN_WHEELS).glob("mlflow_kerasguard-*.whl")):
+    if any((model / _OWN_WHEELS).glob("mlflow_kerasguard-*.whl")) or not any(map(_OWN.match, lines)):
         return lines
     # It was logged by a release from an index. Where this one isn't from there, its wheel is made here.
     wheel = own_wheel(directory)
-    return lines if wheel is None else [_pinned(line, wheel) for line in lines]
-
-
-def _pinned(line: str, wheel: Path) -> str:
-    """The requirement of this package as that of its wheel; any other one as it is."""
-    is_own = re.match(rf"{_THIS}(?![\w.-])", line) is not None
-    return f"{_THIS}=={parse_wheel_filename(wheel.name)[1]}" if is_own else line
+    if wheel is None:
+        return lines
+    pin = f"{_THIS}=={parse_wheel_filename(wheel.name)[1]}"
+    return [pin if _OWN.match(line) else line for line in lines]
 
 
 def _wheels(directory: Path) -> list[Path]:
