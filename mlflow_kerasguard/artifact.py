@@ -31,6 +31,10 @@ OWN_DIRECTORY = "kerasguard"
 SIGNATURE = f"{OWN_DIRECTORY}/signature.json"
 GOLDEN = f"{OWN_DIRECTORY}/golden.npz"
 CODE_DIRECTORY = f"{OWN_DIRECTORY}/code"
+#: Wheels that no index has; the requirements say to look there.
+WHEELS_DIRECTORY = f"{OWN_DIRECTORY}/wheels"
+#: Those in which every file counts: what is added is as bad as what is changed.
+PAYLOAD_DIRECTORIES = (CODE_DIRECTORY, WHEELS_DIRECTORY)
 
 FLAVOR = "kerasguard"
 PYFUNC = "python_function"
@@ -225,7 +229,7 @@ def _check_payload(directory: Path, signature: CompatibilitySignature) -> Iterat
             yield Anomaly(kind="payload-missing", where=name, found="nothing there")
         elif sha256_of(path) != digest:
             yield Anomaly(kind="payload-digest", where=name, found="its content changed after the model was logged")
-    for path in _files(directory / CODE_DIRECTORY):
+    for path in (path for folder in PAYLOAD_DIRECTORIES for path in _files(directory / folder)):
         name = path.relative_to(directory).as_posix()
         if name not in signature.files and "__pycache__" not in path.parts:
             yield Anomaly(kind="payload-digest", where=name, found="it was added after the model was logged")

@@ -24,10 +24,9 @@ from mlflow_kerasguard.custom_code.local_modules import find_source
 from mlflow_kerasguard.errors import ModelNotLoggableError, UsageError
 from mlflow_kerasguard.source_code.imports import top_level_of
 from mlflow_kerasguard.version import __version__
+from mlflow_kerasguard.wheels import THIS_DISTRIBUTION, with_own_wheel
 
 _logger = logging.getLogger(__name__)
-
-THIS_DISTRIBUTION = "mlflow-kerasguard"
 
 #: Backend to the distributions that can bring it, the usual one first. One of them is pinned, never two.
 _BACKENDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
@@ -179,9 +178,9 @@ def environment_files(
 
 def _with_loader(lines: list[str]) -> list[str]:
     """Add this package where the user's list lacks it: MLmodel names it as the loader."""
-    if THIS_DISTRIBUTION in _names(lines):
-        return lines
-    return [*lines, f"{THIS_DISTRIBUTION}=={__version__}"]
+    if THIS_DISTRIBUTION not in _names(lines):
+        lines = [*lines, f"{THIS_DISTRIBUTION}=={__version__}"]
+    return with_own_wheel(lines)
 
 
 def _warn_of_missing(defaults: list[str], lines: list[str]) -> None:

@@ -36,6 +36,7 @@ from mlflow_kerasguard.rehearsal.run import Job, RehearsalProcess
 from mlflow_kerasguard.rehearsal_record import SKIPPED, Rehearsal
 from mlflow_kerasguard.rules.config import LAMBDA
 from mlflow_kerasguard.signature import SCHEMA_VERSION, CompatibilitySignature, PackagedCode
+from mlflow_kerasguard.wheels import own_wheel
 
 _logger = logging.getLogger(__name__)
 
@@ -125,6 +126,7 @@ def prepare(request: Request, directory: Path) -> Prepared:
         code = capture(spec, live, custom_objects=request.custom_objects, code_paths=request.code_paths)
         contracts = require_kept(spec, live, runtime, code, allow_lambda=request.allow_lambda)
         _write_code(code, directory)
+        own_wheel(directory / artifact.WHEELS_DIRECTORY)
         distributions = requirements.distributions_in_play(runtime.package, runtime.backend, code.imports)
         _environment_files(request, distributions)  # What can't be used is told before the model predicts.
         recorded = record_predictions(request.model, request.signature, request.input_example, directory)
@@ -137,7 +139,7 @@ def prepare(request: Request, directory: Path) -> Prepared:
             inputs=_schema(recorded.signature, "inputs"),
             outputs=_schema(recorded.signature, "outputs"),
             code=_packaged(code, spec),
-            files=_digests(directory, [model_file, artifact.GOLDEN, artifact.CODE_DIRECTORY]),
+            files=_digests(directory, [model_file, artifact.GOLDEN, *artifact.PAYLOAD_DIRECTORIES]),
             rehearsal=Rehearsal(result=SKIPPED),
         )
         if process is None:

@@ -13,6 +13,7 @@ from mlflow_kerasguard import requirements
 from mlflow_kerasguard.errors import ModelNotLoggableError, UsageError
 from mlflow_kerasguard.requirements import THIS_DISTRIBUTION, distributions_in_play, environment_files, pins
 from mlflow_kerasguard.version import __version__
+from mlflow_kerasguard.wheels import FIND_LINKS, own_pin, own_wheel
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:mlflow")
 
@@ -20,10 +21,12 @@ GUARD = f"{THIS_DISTRIBUTION}=={__version__}"
 DEFAULTS = ["keras==3.15.1", GUARD, "tensorflow==2.21.0"]
 
 
-def test_a_logged_model_pins_everything_that_loads_it(logged):
+def test_a_logged_model_pins_everything_that_loads_it(logged, tmp_path):
     from tests.keras_cases import BACKEND, keras
 
-    lines = [Requirement(line) for line in (logged / "requirements.txt").read_text().splitlines()]
+    text = (logged / "requirements.txt").read_text().splitlines()
+    assert text[0] == FIND_LINKS, "this package comes from a checkout"
+    lines = [Requirement(line) for line in text[1:]]
     assert all(str(line.specifier).startswith("==") for line in lines), "each one is pinned"
     names = {line.name for line in lines}
     package = keras.__name__.replace("_", "-")
@@ -31,7 +34,9 @@ def test_a_logged_model_pins_everything_that_loads_it(logged):
     backend = {name for name in names if name.startswith(("tensorflow", "jax", "torch"))}
     assert backend == ({"jax", "jaxlib"} if BACKEND == "jax" else {BACKEND})
     conda = yaml.safe_load((logged / "conda.yaml").read_text())["dependencies"][-1]["pip"]
-    assert conda == [str(line) for line in lines]
+    assert conda == text
+    assert own_pin() in text
+    assert [file.name for file in (logged / "kerasguard" / "wheels").iterdir()] == [own_wheel(tmp_path).name]
     assert "-r requirements.txt" in (logged / "python_env.yaml").read_text()
 
 

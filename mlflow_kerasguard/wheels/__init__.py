@@ -7,6 +7,15 @@ same bytes, and the version can carry their digest.
 
 from mlflow_kerasguard.wheels.contents import WheelContents, write_wheel
 from mlflow_kerasguard.wheels.installed import contents_of
-from mlflow_kerasguard.wheels.own import own_pin, own_wheel
+from mlflow_kerasguard.wheels.own import FIND_LINKS, THIS_DISTRIBUTION, own_pin, own_wheel, with_own_wheel
 
-__all__ = ["WheelContents", "contents_of", "own_pin", "own_wheel", "write_wheel"]
+__all__ = [
+    "FIND_LINKS",
+    "THIS_DISTRIBUTION",
+    "WheelContents",
+    "contents_of",
+    "own_pin",
+    "own_wheel",
+    "with_own_wheel",
+    "write_wheel",
+]

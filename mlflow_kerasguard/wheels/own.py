@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
 from mlflow_kerasguard import version
+from mlflow_kerasguard.artifact import WHEELS_DIRECTORY
 from mlflow_kerasguard.version import __version__
 from mlflow_kerasguard.wheels.contents import WheelContents, unlabelled
 from mlflow_kerasguard.wheels.installed import contents_of, direct_url
 
 THIS_DISTRIBUTION = "mlflow-kerasguard"
+
+#: What makes installers look into the model, beside its requirements file. An option of the whole file: pip takes
+#: no path relative to the file in a requirement, and images are built in another directory.
+FIND_LINKS = f"--find-links {WHEELS_DIRECTORY}"
 
 _PACKAGE = Path(version.__file__).parent
 _logger = logging.getLogger(__name__)
@@ -22,6 +28,28 @@ def own_pin() -> str:
     """The requirement of this package: an index has the plain version, and only a wheel the labelled one."""
     wheel = _built()
     return f"{THIS_DISTRIBUTION}=={wheel[0].version if wheel else __version__}"
+
+
+def with_own_wheel(lines: Iterable[str]) -> list[str]:
+    """Lines of a requirements file beside which :func:`own_wheel` put its wheel.
+
+    Args:
+        lines: with a pin of this package, be it from another model's file.
+
+    Returns:
+        The same lines, but with :func:`own_pin` and where it is found; unchanged where an index has it.
+    """
+    lines, pin = list(lines), own_pin()
+    if pin == f"{THIS_DISTRIBUTION}=={__version__}":
+        return lines
+    others = [pin if _is_own(line) else line for line in lines if line != FIND_LINKS]
+    return [FIND_LINKS, *others]
+
+
+def _is_own(line: str) -> bool:
+    """Whether a requirement asks for this version, or for one that only another model's wheel has."""
+    name, _, version = line.partition("==")
+    return name.strip() == THIS_DISTRIBUTION and (version == __version__ or unlabelled(version) != version)
 
 
 def own_wheel(directory: Path) -> Path | None:

@@ -12,7 +12,7 @@ import pytest
 from packaging.utils import parse_wheel_filename
 
 from mlflow_kerasguard.version import __version__
-from mlflow_kerasguard.wheels import own, own_pin, own_wheel
+from mlflow_kerasguard.wheels import FIND_LINKS, own, own_pin, own_wheel, with_own_wheel
 
 PACKAGE = Path(own.__file__).parent.parent
 
@@ -89,11 +89,28 @@ def test_what_an_index_has(distribution, expected):
     assert own.comes_from_index(distribution) is expected
 
 
+LINES = {
+    "this version": ["keras", f"mlflow-kerasguard=={__version__}"],
+    "out of another model": [FIND_LINKS, "keras", "mlflow-kerasguard==0.0.9+kg0123456789ab"],
+}
+
+
+@pytest.mark.parametrize("lines", LINES.values(), ids=LINES)
+def test_requirements_say_where_the_wheel_is(lines):
+    assert with_own_wheel(lines) == [FIND_LINKS, "keras", own_pin()]
+
+
+@pytest.mark.parametrize("line", ["mlflow-kerasguard==0.0.9", "mlflow-kerasguard>=0.1", "./mlflow_kerasguard.whl"])
+def test_other_requirements_stay(line):
+    assert with_own_wheel([line]) == [FIND_LINKS, line]
+
+
 @pytest.mark.usefixtures("_afresh")
 def test_no_wheel_where_an_index_has_it(tmp_path, monkeypatch):
     monkeypatch.setattr(own, "comes_from_index", lambda distribution: True)
     assert own_wheel(tmp_path) is None
     assert own_pin() == f"mlflow-kerasguard=={__version__}"
+    assert with_own_wheel(LINES["this version"]) == LINES["this version"]
 
 
 @pytest.mark.usefixtures("_afresh")
