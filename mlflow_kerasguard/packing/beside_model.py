@@ -24,11 +24,9 @@ class PackingPlan:
     """An environment that can be packed.
 
     Attributes:
-        prefix: its directory.
-        environment: what is installed there.
+        environment: that of this interpreter.
     """
 
-    prefix: Path
     environment: Environment
 
     def carry_out(self, signature: CompatibilitySignature, directory: Path) -> CompatibilitySignature:
@@ -48,7 +46,7 @@ class PackingPlan:
             PackError: it can't be packed.
         """
         archive = directory / ENVIRONMENT_PACK
-        write_pack(self.prefix, self.environment, archive, FORMATS[0])
+        write_pack(self.environment, archive, FORMATS[0])
         manifest = manifest_of(archive)
         digests = {manifest.relative_to(directory).as_posix(): sha256_of(manifest)}
         return replace(signature, files={**signature.files, **digests})
@@ -72,4 +70,4 @@ def plan_packing(pack: str | None) -> PackingPlan | None:
     prefix = own_prefix()
     require_conda_pack()
     environment, _ = require_packable(prefix, ModelSpec(source=str(prefix), format="unknown"))
-    return PackingPlan(prefix=prefix, environment=environment)
+    return PackingPlan(environment=environment)

@@ -107,13 +107,12 @@ def glibc_here() -> str:
     return version if library == "glibc" else ""
 
 
-def facts_of(prefix: Path, environment: Environment, packages: Mapping[str, str]) -> dict[str, object]:
+def facts_of(prefix: Path, environment: Environment) -> dict[str, object]:
     """What the manifest says of the environment itself, which can be found while it is packed.
 
     Args:
         prefix: its directory.
         environment: what is installed there.
-        packages: what conda installed.
     """
     here = glibc_here()
     return {
@@ -122,7 +121,7 @@ def facts_of(prefix: Path, environment: Environment, packages: Mapping[str, str]
         "machine": platform.machine(),
         "glibc": here,
         "needs_glibc": needed_glibc(prefix, here),
-        "packages": dict(packages),
+        "packages": dict(environment.packable.packages) if environment.packable else {},
         "distributions": {name: environment.distributions[name].version for name in sorted(environment.distributions)},
     }
 

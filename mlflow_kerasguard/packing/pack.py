@@ -85,9 +85,9 @@ def pack(
     here, notes = require_packable(prefix, spec, may_differ=allow_changed)
     report = None
     if local is not None:
-        report = replace(check(local, against=here), model=str(model))
+        report = replace(check(local, against=replace(here, packable=None)), model=str(model))
         report.raise_for_errors(allow_undecided=allow_undecided)
-    manifest = write_pack(prefix, here, output, form, show_progress=show_progress)
+    manifest = write_pack(here, output, form, show_progress=show_progress)
     return Packed(path=output, manifest=manifest, notes=notes, report=report)
 
 
@@ -105,7 +105,7 @@ def require_packable(prefix: Path, model: ModelSpec, *, may_differ: bool = False
         may_differ: whether it may be another one than the model was logged with.
 
     Returns:
-        The environment, and what may be wrong with it all the same.
+        The environment, with its ``packable``, and what may be wrong with it all the same.
 
     Raises:
         NotPackableError: names what is wrong, and what to do.
@@ -121,17 +121,14 @@ def require_packable(prefix: Path, model: ModelSpec, *, may_differ: bool = False
     report = check_model(model, environment, families=_FAMILY)
     if report.errors:
         raise NotPackableError(report)
-    return replace(environment, packable=None), report
+    return environment, report
 
 
-def write_pack(
-    prefix: Path, environment: Environment, output: Path, form: str, *, show_progress: bool = False
-) -> Manifest:
+def write_pack(environment: Environment, output: Path, form: str, *, show_progress: bool = False) -> Manifest:
     """Write the archive and, beside it, its manifest; both appear whole or not at all.
 
     Args:
-        prefix: the directory of the environment.
-        environment: what is installed there.
+        environment: as :func:`require_packable` gives it.
         output: the archive.
         form: one of ``FORMATS``.
         show_progress: show conda-pack's progress.
@@ -139,11 +136,12 @@ def write_pack(
     Raises:
         PackError: conda-pack refuses, or the disk is full.
     """
-    packages = inspect_prefix(prefix).packages
+    assert environment.packable is not None
+    prefix = Path(environment.packable.prefix)
     with private_directory(output.absolute().parent) as scratch:
         archive = scratch / output.name
         with conda_pack(prefix, archive, form, show_progress=show_progress) as wait:
-            facts = facts_of(prefix, environment, packages)
+            facts = facts_of(prefix, environment)
             wait()
         manifest = describe(archive, form, facts)
         _in_place(lambda: manifest_of(archive).write_text(manifest.to_json(), encoding="utf-8"), output)

@@ -11,19 +11,17 @@ from pathlib import Path
 
 from packaging.utils import parse_wheel_filename
 
-from mlflow_kerasguard.artifact import OWN_DIRECTORY, REQUIREMENTS, is_logged_model, open_logged_model, sha256_of
+from mlflow_kerasguard.artifact import REQUIREMENTS, WHEELS_DIRECTORY, is_logged_model, open_logged_model, sha256_of
 from mlflow_kerasguard.errors import ModelNotLoggableError, PackError
 from mlflow_kerasguard.logged_environment import read_logged_environment
 from mlflow_kerasguard.staging import move_into_place, private_directory, require_free
 from mlflow_kerasguard.tracking import fetch
-from mlflow_kerasguard.wheels import own_wheel
+from mlflow_kerasguard.wheels import THIS_DISTRIBUTION, own_wheel
 
 WHEELHOUSE = "wheelhouse"
-_THIS = "mlflow-kerasguard"
-_OWN = re.compile(rf"{_THIS}(?![\w.-])")
+
+_OWN = re.compile(rf"{THIS_DISTRIBUTION}(?![\w.-])")
 PYLOCK = "pylock.toml"
-#: Wheels that travel with a model; its requirements say to look there.
-_OWN_WHEELS = f"{OWN_DIRECTORY}/wheels"
 _README = "README.txt"
 _TEXT = """\
 The wheels of {model}, for Python {python} on {platform}. This installs them without a network:
@@ -132,16 +130,16 @@ def _requirements(model: Path, directory: Path) -> list[str]:
 
         locked = read_environment(model / PYLOCK).distributions
         lines = [f"{item.name}=={item.version}" for item in locked.values()]
-        lines += [f"--find-links {_OWN_WHEELS}"] if (model / _OWN_WHEELS).is_dir() else []
+        lines += [f"--find-links {WHEELS_DIRECTORY}"] if (model / WHEELS_DIRECTORY).is_dir() else []
     else:
         lines = (model / REQUIREMENTS).read_text(encoding="utf-8").splitlines()
-    if any((model / _OWN_WHEELS).glob("mlflow_kerasguard-*.whl")) or not any(map(_OWN.match, lines)):
+    if any((model / WHEELS_DIRECTORY).glob("mlflow_kerasguard-*.whl")) or not any(map(_OWN.match, lines)):
         return lines
     # It was logged by a release from an index. Where this one isn't from there, its wheel is made here.
     wheel = own_wheel(directory)
     if wheel is None:
         return lines
-    pin = f"{_THIS}=={parse_wheel_filename(wheel.name)[1]}"
+    pin = f"{THIS_DISTRIBUTION}=={parse_wheel_filename(wheel.name)[1]}"
     return [pin if _OWN.match(line) else line for line in lines]
 
 

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import checking, logging, releases, serving
+from tests.benchmarks import checking, logging, packing, releases, serving
 from tests.benchmarks.timing import Figure
 
 GROUPS = {
@@ -27,6 +27,7 @@ GROUPS = {
     "log": logging.log_model,
     "capture": logging.capture_of_a_repository,
     "restore": logging.restore_of_code,
+    "pack": packing.pack,
 }
 
 
