@@ -13,6 +13,7 @@ from mlflow_kerasguard.artifact import sha256_of
 from mlflow_kerasguard.cli import main
 from mlflow_kerasguard.errors import NotPackableError, PackError, UsageError
 from mlflow_kerasguard.packing.beside_model import plan_packing
+from tests.conftest import sign_again
 from tests.keras_cases import keras, rows
 from tests.packing.conda_like import make_editable, make_prefix
 
@@ -45,6 +46,18 @@ def test_it_goes_along(prefix, tmp_path, capsys):
     assert f"serve -m {model} " in capsys.readouterr().out
     (model / f"{PACK}.json").write_text("{}")
     assert "KG114" in {finding.code for finding in check(model).findings}, "and neither can the manifest be changed"
+
+
+def test_an_environment_that_changed_since_then(logged, prefix, tmp_path, capsys):
+    environment = json.loads((logged / "kerasguard" / "signature.json").read_text())["environment"]
+    sign_again(logged, environment={**environment, "distributions": {**environment["distributions"], "h5py": "1.0"}})
+    arguments = ["pack", str(logged), "--env", str(prefix), "-o", str(tmp_path / "env.tar.gz")]
+    assert main(arguments) == 1
+    said = capsys.readouterr().out
+    assert "KG455" in said
+    assert "h5py==1.0" in said
+    assert not (tmp_path / "env.tar.gz").exists()
+    assert main([*arguments, "--allow-changed"]) == 0
 
 
 def test_what_cannot_be_packed_is_told_before_anything_else(prefix, tmp_path):
