@@ -4,7 +4,7 @@ conda-pack writes to a temporary file in the system's directory for these, which
 interrupted, and moves it to its place at the end. A process can be given another such directory: that of
 the archive, which is private and goes away as a whole. It can also be ended: when it is interrupted while it
 compresses, conda-pack may wait for itself for ever. And where writing fails in the thread that compresses, as
-on a full disk, it goes on and calls the cut-off archive finished; here that ends the process.
+on a full disk, it goes on to the end, and fails only if the last write does; here that ends the process.
 """
 
 from __future__ import annotations
