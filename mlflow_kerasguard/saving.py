@@ -155,8 +155,7 @@ def prepare(request: Request, directory: Path) -> Prepared:
             )
             compatibility = _rehearsed(process, job, compatibility, code.imports)
     _environment_files(request, compatibility.distributions).write(directory)
-    if packing is not None:
-        compatibility = packing.carry_out(compatibility, directory)
+    compatibility = packing.carry_out(compatibility, directory) if packing is not None else compatibility
     return Prepared(
         directory=directory,
         flavor=_write_signature(compatibility, directory),

@@ -12,7 +12,7 @@ from mlflow_kerasguard.model import ModelSpec
 from mlflow_kerasguard.packing.conda import FORMATS, require_conda_pack
 from mlflow_kerasguard.packing.conda_environment import own_prefix
 from mlflow_kerasguard.packing.manifest import manifest_of
-from mlflow_kerasguard.packing.pack import require_packable, write_pack
+from mlflow_kerasguard.packing.pack import require_packable, started_pack
 from mlflow_kerasguard.signature import CompatibilitySignature
 
 #: What `log_model` takes for `pack`.
@@ -24,9 +24,11 @@ class PackingPlan:
     """An environment that can be packed.
 
     Attributes:
-        environment: that of this interpreter.
+        prefix: its directory.
+        environment: what is installed there.
     """
 
+    prefix: Path
     environment: Environment
 
     def carry_out(self, signature: CompatibilitySignature, directory: Path) -> CompatibilitySignature:
@@ -46,7 +48,8 @@ class PackingPlan:
             PackError: it can't be packed.
         """
         archive = directory / ENVIRONMENT_PACK
-        write_pack(self.environment, archive, FORMATS[0])
+        with started_pack(self.prefix, archive, FORMATS[0]) as finish:
+            finish(self.environment)
         manifest = manifest_of(archive)
         digests = {manifest.relative_to(directory).as_posix(): sha256_of(manifest)}
         return replace(signature, files={**signature.files, **digests})
@@ -70,4 +73,4 @@ def plan_packing(pack: str | None) -> PackingPlan | None:
     prefix = own_prefix()
     require_conda_pack()
     environment, _ = require_packable(prefix, ModelSpec(source=str(prefix), format="unknown"))
-    return PackingPlan(environment=environment)
+    return PackingPlan(prefix=prefix, environment=environment)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -81,13 +82,15 @@ def pack(
     _require_free(output, force)
     require_conda_pack(form)
     local = None if model is None else fetch(model)
-    spec = open_model(local).spec if local is not None else ModelSpec(source=str(prefix), format="unknown")
-    here, notes = require_packable(prefix, spec, may_differ=allow_changed)
     report = None
-    if local is not None:
-        report = replace(check(local, against=replace(here, packable=None)), model=str(model))
-        report.raise_for_errors(allow_undecided=allow_undecided)
-    manifest = write_pack(here, output, form, show_progress=show_progress)
+    # What is refused below ends it: it is quicker than to wait.
+    with started_pack(prefix, output, form, show_progress=show_progress) as finish:
+        spec = open_model(local).spec if local is not None else ModelSpec(source=str(prefix), format="unknown")
+        here, notes = require_packable(prefix, spec, may_differ=allow_changed)
+        if local is not None:
+            report = replace(check(local, against=replace(here, packable=None)), model=str(model))
+            report.raise_for_errors(allow_undecided=allow_undecided)
+        manifest = finish(here)
     return Packed(path=output, manifest=manifest, notes=notes, report=report)
 
 
@@ -124,30 +127,36 @@ def require_packable(prefix: Path, model: ModelSpec, *, may_differ: bool = False
     return environment, report
 
 
-def write_pack(environment: Environment, output: Path, form: str, *, show_progress: bool = False) -> Manifest:
-    """Write the archive and, beside it, its manifest; both appear whole or not at all.
+@contextmanager
+def started_pack(
+    prefix: Path, output: Path, form: str, *, show_progress: bool = False
+) -> Iterator[Callable[[Environment], Manifest]]:
+    """Start conda-pack, which reads for a while before it needs all cores; leaving early leaves nothing.
 
     Args:
-        environment: as :func:`require_packable` gives it.
+        prefix: the directory of the environment.
         output: the archive.
         form: one of ``FORMATS``.
         show_progress: show conda-pack's progress.
 
-    Raises:
-        PackError: conda-pack refuses, or the disk is full.
+    Yields:
+        What takes the environment, as :func:`require_packable` gives it, waits, and puts the archive and its manifest
+        in their places, whole; it raises ``PackError`` where conda-pack refuses, or the disk is full.
     """
-    assert environment.packable is not None
-    prefix = Path(environment.packable.prefix)
     with private_directory(output.absolute().parent) as scratch:
         archive = scratch / output.name
         with conda_pack(prefix, archive, form, show_progress=show_progress) as wait:
-            facts = facts_of(prefix, environment)
-            wait()
-        manifest = describe(archive, form, facts)
-        _in_place(lambda: manifest_of(archive).write_text(manifest.to_json(), encoding="utf-8"), output)
-        # The archive last: where it is, its manifest is.
-        _in_place(lambda: (manifest_of(archive).replace(manifest_of(output)), archive.replace(output)), output)
-    return manifest
+
+            def finish(environment: Environment) -> Manifest:
+                facts = facts_of(prefix, environment)
+                wait()
+                manifest = describe(archive, form, facts)
+                _in_place(lambda: manifest_of(archive).write_text(manifest.to_json(), encoding="utf-8"), output)
+                # The archive last: where it is, its manifest is.
+                _in_place(lambda: (manifest_of(archive).replace(manifest_of(output)), archive.replace(output)), output)
+                return manifest
+
+            yield finish
 
 
 def _in_place(action: Callable[[], object], output: Path) -> None:
