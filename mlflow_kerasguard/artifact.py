@@ -43,6 +43,9 @@ PYFUNC = "python_function"
 #: In MLmodel for ever: never a submodule, whose name may change.
 LOADER_MODULE = "mlflow_kerasguard"
 
+#: A conda environment beside the model; its manifest is there under the same name and `.json`.
+ENVIRONMENT_PACK = f"{OWN_DIRECTORY}/environment.tar.gz"
+
 #: What can be wrong with a logged model's files, beyond the Keras file itself.
 ANOMALY_KINDS: Mapping[str, str] = {
     "mlmodel-unreadable": "`MLmodel` isn't YAML, or names no Keras model",

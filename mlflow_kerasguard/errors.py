@@ -63,6 +63,22 @@ class UnsuitableRequirementsError(ModelNotLoggableError):
         self.report = report
 
 
+class PackError(KerasGuardError):
+    """An environment can't be packed or restored; nothing was left half-written."""
+
+
+class NotPackableError(PackError):
+    """An environment is in a state in which it couldn't be restored.
+
+    Attributes:
+        report: the findings of family KG45x; they are also the error's text.
+    """
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(f"the environment isn't packed: it couldn't be restored as it is\n\n{report.explain()}")
+        self.report = report
+
+
 class PredictionMismatchError(KerasGuardError):
     """The loaded model doesn't reproduce the predictions that were recorded when it was logged."""
 

@@ -36,6 +36,7 @@ def save_model(
     save_format: str = "keras",
     rehearse: bool = True,
     allow_lambda: bool = False,
+    pack: str | None = None,
 ) -> None:
     """Save a Keras model to a local path, as a complete MLflow model.
 
@@ -64,11 +65,14 @@ def save_model(
             up. False skips that; the compatibility signature says so.
         allow_lambda: log a model that holds lambdas. They are stored as bytecode, so it loads on the same
             minor version of Python only, and with ``trusted=["keras.layers.Lambda"]``.
+        pack: ``"conda"`` packs the conda environment of this interpreter beside the model, for ``kerasguard
+            unpack``. With TensorFlow that is half a gigabyte and half a minute.
 
     Raises:
         ContractError: a custom object can't be made again from its configuration; says what to add.
         RehearsalFailedError: a fresh process doesn't load the model, or it predicts otherwise there.
         ModelNotLoggableError: the model, or the code of one of its objects, can't be saved.
+        PackError: the environment can't be packed.
         UsageError: an argument can't be used as it was given.
     """
     destination = Path(path)
@@ -86,6 +90,7 @@ def save_model(
         save_format=save_format,
         rehearse=rehearse,
         allow_lambda=allow_lambda,
+        pack=pack,
     )
     with staging.private_directory(destination.absolute().parent) as directory:
         prepared = prepare(request, directory)
@@ -115,6 +120,7 @@ def log_model(
     save_format: str = "keras",
     rehearse: bool = True,
     allow_lambda: bool = False,
+    pack: str | None = None,
 ) -> ModelInfo:
     """Log a Keras model to MLflow.
 
@@ -142,6 +148,7 @@ def log_model(
         save_format: ``keras`` or ``h5``; see :func:`save_model`.
         rehearse: load it in a fresh process first; see :func:`save_model`.
         allow_lambda: log a model that holds lambdas; see :func:`save_model`.
+        pack: ``"conda"`` packs the environment beside it; see :func:`save_model`.
 
     Returns:
         What MLflow knows of the logged model, as its own flavors return it.
@@ -150,6 +157,7 @@ def log_model(
         ContractError: a custom object can't be made again from its configuration; says what to add.
         RehearsalFailedError: a fresh process doesn't load the model, or it predicts otherwise there.
         ModelNotLoggableError: the model, or the code of one of its objects, can't be saved.
+        PackError: the environment can't be packed.
         UsageError: an argument can't be used as it was given.
     """
     from mlflow.models import Model
@@ -169,6 +177,7 @@ def log_model(
         save_format=save_format,
         rehearse=rehearse,
         allow_lambda=allow_lambda,
+        pack=pack,
     )
     with staging.private_directory(Path(tempfile.gettempdir())) as directory:
         prepared = prepare(request, directory)

@@ -30,6 +30,7 @@ from mlflow_kerasguard.findings import Verdict
 from mlflow_kerasguard.formats import read_model
 from mlflow_kerasguard.keras_runtime import KerasRuntime, require_built, runtime_of
 from mlflow_kerasguard.model import ModelSpec
+from mlflow_kerasguard.packing.beside_model import plan_packing
 from mlflow_kerasguard.pinning.files import Given, files_for, write_files
 from mlflow_kerasguard.pinning.plan import Plan, make_plan
 from mlflow_kerasguard.pinning.suitable import require_suitable
@@ -59,6 +60,7 @@ class Request:
     save_format: str = "keras"
     rehearse: bool = True
     allow_lambda: bool = False
+    pack: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +116,7 @@ def prepare(request: Request, directory: Path) -> Prepared:
         ModelNotLoggableError: the model can't be saved, or an object's code can't be had.
         UsageError: an argument can't be used.
     """
+    packing = plan_packing(request.pack)
     runtime = runtime_of(request.model)
     suffix = _suffix(request.save_format, runtime)
     require_built(request.model)
@@ -157,6 +160,7 @@ def prepare(request: Request, directory: Path) -> Prepared:
             )
             compatibility, plan = _rehearsed(process, job, compatibility, code)
     write_files(plan, request.given, directory)
+    compatibility = packing.carry_out(compatibility, directory) if packing is not None else compatibility
     return Prepared(
         directory=directory,
         flavor=_write_signature(compatibility, directory),

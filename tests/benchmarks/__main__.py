@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import checking, logging, pins, rehearsing, releases, serving
+from tests.benchmarks import checking, logging, packing, pins, rehearsing, releases, serving
 from tests.benchmarks.timing import Figure
 
 GROUPS = {
@@ -29,6 +29,7 @@ GROUPS = {
     "capture": logging.capture_of_a_repository,
     "restore": logging.restore_of_code,
     "rehearse": rehearsing.rebuild,
+    "pack": packing.pack,
 }
 
 
