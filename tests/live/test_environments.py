@@ -40,7 +40,7 @@ ENVIRONMENTS = {
     "torch": (["torch==2.13.0", "keras"], FLAVOR),
 }
 
-TEST_TOOLS = ["pytest", "hypothesis", "coverage", "pip", "uv"]
+TEST_TOOLS = ["pytest", "hypothesis", "coverage", "pip", "ruff", "uv"]
 
 PYTHONS = ("3.10", "3.12", "3.13")
 
