@@ -35,14 +35,14 @@ def serving(
             command, cwd=directory, env=environment, stdout=log, stderr=log, start_new_session=True
         )
     try:
-        _await(f"http://127.0.0.1:{port}/ping", process, directory / "log")
+        await_server(f"http://127.0.0.1:{port}/ping", process, directory / "log")
         yield f"http://127.0.0.1:{port}/invocations", directory / "log"
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(30)
 
 
-def _await(url: str, process: subprocess.Popen, log: Path) -> None:
+def await_server(url: str, process: subprocess.Popen, log: Path) -> None:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text()

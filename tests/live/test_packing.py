@@ -15,7 +15,7 @@ import pytest
 from mlflow_kerasguard.packing.manifest import Manifest, manifest_of
 from tests.live.conda_fixture import Channel, channel  # noqa: F401 - a fixture
 from tests.live.environments import ROOT, UV, run
-from tests.live.test_serve import PATIENCE, await_server, free_port, score
+from tests.live.servers import PATIENCE, await_server, free_port, score
 
 pytestmark = pytest.mark.live
 

@@ -17,6 +17,7 @@ from mlflow_kerasguard.pinning.direct_url import DirectUrl
 from mlflow_kerasguard.pinning.files import Given, environment_files, files_for, names_of, write_files
 from mlflow_kerasguard.pinning.plan import Plan
 from mlflow_kerasguard.version import __version__
+from mlflow_kerasguard.wheels import FIND_LINKS, own_pin, own_wheel, with_label
 from tests.pinning.builders import installed
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:mlflow")
@@ -25,10 +26,12 @@ GUARD = f"{THIS_DISTRIBUTION}=={__version__}"
 DEFAULTS = ["keras==3.15.1", GUARD, "tensorflow==2.21.0"]
 
 
-def test_a_logged_model_pins_everything_that_loads_it(logged):
+def test_a_logged_model_pins_everything_that_loads_it(logged, tmp_path):
     from tests.keras_cases import BACKEND, keras
 
-    lines = [Requirement(line) for line in (logged / "requirements.txt").read_text().splitlines()]
+    text = (logged / "requirements.txt").read_text().splitlines()
+    assert text[0] == FIND_LINKS, "this package comes from a checkout"
+    lines = [Requirement(line) for line in text[1:]]
     assert all(str(line.specifier).startswith("==") for line in lines), "each one is pinned"
     names = {line.name for line in lines}
     package = keras.__name__.replace("_", "-")
@@ -36,8 +39,11 @@ def test_a_logged_model_pins_everything_that_loads_it(logged):
     backend = {name for name in names if name.startswith(("tensorflow", "jax", "torch"))}
     assert backend == ({"jax", "jaxlib"} if BACKEND == "jax" else {BACKEND})
     conda = yaml.safe_load((logged / "conda.yaml").read_text())["dependencies"][-1]["pip"]
-    assert conda == [str(line) for line in lines]
-    assert "-r requirements.txt" in (logged / "python_env.yaml").read_text()
+    assert conda == with_label(text)
+    assert (GUARD in text, own_pin() in conda) == (True, True)
+    python = yaml.safe_load((logged / "python_env.yaml").read_text())["dependencies"]
+    assert python == ["-r requirements.txt", own_pin()]
+    assert [file.name for file in (logged / "kerasguard" / "wheels").iterdir()] == [own_wheel(tmp_path).name]
 
 
 GIVEN = {
@@ -61,7 +67,7 @@ def test_what_the_user_gives_is_honoured(case, tmp_path):
     given, expected = case
     files = environment_files(DEFAULTS, Given(**given))
     assert names_of(files.pip_requirements) == expected
-    assert files.conda_env["dependencies"][-1] == {"pip": list(files.pip_requirements)}
+    assert files.conda_env["dependencies"][-1] == {"pip": with_label(files.pip_requirements)}
     files.write(tmp_path)
     assert (tmp_path / "requirements.txt").read_text().splitlines() == list(files.pip_requirements)
 
@@ -127,9 +133,10 @@ def test_own_lists_are_taken_at_their_word(given, tmp_path):
 
 
 def test_a_lock_is_written_where_nothing_else_is_asked_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "make_lock", lambda _: "locked")
+    monkeypatch.setattr(module, "make_lock", lambda _, *, carried: f"locked with {sorted(carried)}")
+    own_wheel(tmp_path / "kerasguard" / "wheels")
     write_files(plan(tmp_path), Given(), tmp_path)
-    assert (tmp_path / "pylock.toml").read_text() == "locked"
+    assert (tmp_path / "pylock.toml").read_text() == f"locked with {[THIS_DISTRIBUTION]}"
     (tmp_path / "other").mkdir()
     write_files(plan(tmp_path), Given(extra_pip_requirements=["packaging"]), tmp_path / "other")
     assert not (tmp_path / "other" / "pylock.toml").exists()
