@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         ModelNotLoggableError,
         PredictionMismatchError,
         RehearsalFailedError,
+        UnsuitableRequirementsError,
         UsageError,
     )
     from mlflow_kerasguard.findings import Finding, Level, Report, Undecided, Verdict
@@ -44,6 +45,7 @@ __all__ = [
     "RehearsalFailedError",
     "Report",
     "Undecided",
+    "UnsuitableRequirementsError",
     "UsageError",
     "Verdict",
     "__version__",

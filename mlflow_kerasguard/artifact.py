@@ -24,6 +24,8 @@ from mlflow_kerasguard.signature_json import SignatureError
 MLMODEL = "MLmodel"
 #: What MLflow writes beside it about the environment.
 CONDA_ENV, PYTHON_ENV, REQUIREMENTS = "conda.yaml", "python_env.yaml", "requirements.txt"
+#: The lock of everything that was in play, where it could be written.
+PYLOCK = "pylock.toml"
 DATA_DIRECTORY = "data"
 MODEL_STEM = "model"
 #: The directory of the flavor's own. Code isn't in pyfunc's `code/`, which MLflow puts on `sys.path`.
@@ -31,11 +33,18 @@ OWN_DIRECTORY = "kerasguard"
 SIGNATURE = f"{OWN_DIRECTORY}/signature.json"
 GOLDEN = f"{OWN_DIRECTORY}/golden.npz"
 CODE_DIRECTORY = f"{OWN_DIRECTORY}/code"
+#: Wheels that no index has; the requirements say to look there.
+WHEELS_DIRECTORY = f"{OWN_DIRECTORY}/wheels"
+#: Those in which every file counts: what is added is as bad as what is changed.
+PAYLOAD_DIRECTORIES = (CODE_DIRECTORY, WHEELS_DIRECTORY)
 
 FLAVOR = "kerasguard"
 PYFUNC = "python_function"
 #: In MLmodel for ever: never a submodule, whose name may change.
 LOADER_MODULE = "mlflow_kerasguard"
+
+#: A conda environment beside the model; its manifest is there under the same name and `.json`.
+ENVIRONMENT_PACK = f"{OWN_DIRECTORY}/environment.tar.gz"
 
 #: What can be wrong with a logged model's files, beyond the Keras file itself.
 ANOMALY_KINDS: Mapping[str, str] = {
@@ -222,7 +231,7 @@ def _check_payload(directory: Path, signature: CompatibilitySignature) -> Iterat
             yield Anomaly(kind="payload-missing", where=name, found="nothing there")
         elif sha256_of(path) != digest:
             yield Anomaly(kind="payload-digest", where=name, found="its content changed after the model was logged")
-    for path in _files(directory / CODE_DIRECTORY):
+    for path in (path for folder in PAYLOAD_DIRECTORIES for path in _files(directory / folder)):
         name = path.relative_to(directory).as_posix()
         if name not in signature.files and "__pycache__" not in path.parts:
             yield Anomaly(kind="payload-digest", where=name, found="it was added after the model was logged")

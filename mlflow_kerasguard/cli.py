@@ -11,6 +11,8 @@ import os
 import sys
 from collections.abc import Collection, Sequence
 
+from mlflow_kerasguard import cli_pack
+from mlflow_kerasguard.cli_rehearse import add_rehearse
 from mlflow_kerasguard.errors import KerasGuardError, UsageError
 from mlflow_kerasguard.findings import Report, Verdict
 from mlflow_kerasguard.policies import CustomCode
@@ -45,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gc.disable()
     try:
         text, status = options.run(options)
-        _print(text)
+        if text is not None:
+            _print(text)
     except KerasGuardError as error:
         print("kerasguard: error:", " ".join(str(error).split()), file=sys.stderr)
         return USAGE
@@ -147,7 +150,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_check(commands.add_parser("check", help="hold a model against this environment, or others"))
     _add_releases(commands.add_parser("releases", help="tell which releases of Keras load a model"))
+    add_rehearse(commands.add_parser("rehearse", help="build the environments that a model pins, and load it there"))
     _add_diff(commands.add_parser("diff", help="tell what two models differ in"))
+    cli_pack.add_commands(commands)
     _add_explain(commands.add_parser("explain", help="say what a rule means"))
     _add_rules(commands.add_parser("rules", help="list all rules"))
     return parser

@@ -51,6 +51,34 @@ class RehearsalFailedError(ModelNotLoggableError):
     """A fresh process that had only the artifact couldn't load the model, or predicted otherwise."""
 
 
+class UnsuitableRequirementsError(ModelNotLoggableError):
+    """The model wouldn't load in the environment that the given requirements ask for.
+
+    Attributes:
+        report: the check against that environment; None where it didn't come to that.
+    """
+
+    def __init__(self, message: str, report: Report | None = None) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+class PackError(KerasGuardError):
+    """An environment can't be packed or restored; nothing was left half-written."""
+
+
+class NotPackableError(PackError):
+    """An environment is in a state in which it couldn't be restored.
+
+    Attributes:
+        report: the findings of family KG45x; they are also the error's text.
+    """
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(f"the environment isn't packed: it couldn't be restored as it is\n\n{report.explain()}")
+        self.report = report
+
+
 class PredictionMismatchError(KerasGuardError):
     """The loaded model doesn't reproduce the predictions that were recorded when it was logged."""
 

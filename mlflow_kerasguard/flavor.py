@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlflow_kerasguard import staging
+from mlflow_kerasguard.pinning.files import Given
 from mlflow_kerasguard.saving import Prepared, Request, move_contents, prepare
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def save_model(
     save_format: str = "keras",
     rehearse: bool = True,
     allow_lambda: bool = False,
+    pack: str | None = None,
 ) -> None:
     """Save a Keras model to a local path, as a complete MLflow model.
 
@@ -53,7 +55,8 @@ def save_model(
         custom_objects: name to class or function, as for ``keras.models.load_model``; packaged too.
         pip_requirements: requirements, or the path of a file with them, instead of the default pins of
             Keras, its backend, MLflow and this package.
-        extra_pip_requirements: requirements in addition to these.
+        extra_pip_requirements: requirements in addition to these. Requirements that leave out the backend or
+            pin a Keras that can't load the model are refused.
         conda_env: a conda environment, or the path of a file with one, instead of all of them.
         metadata: values to keep in MLmodel.
         save_format: ``keras`` or ``h5``. A Keras before 2.12 knows ``h5`` only and gets it.
@@ -62,11 +65,14 @@ def save_model(
             up. False skips that; the compatibility signature says so.
         allow_lambda: log a model that holds lambdas. They are stored as bytecode, so it loads on the same
             minor version of Python only, and with ``trusted=["keras.layers.Lambda"]``.
+        pack: ``"conda"`` packs the conda environment of this interpreter beside the model, for ``kerasguard
+            unpack``. With TensorFlow that is half a gigabyte and half a minute.
 
     Raises:
         ContractError: a custom object can't be made again from its configuration; says what to add.
         RehearsalFailedError: a fresh process doesn't load the model, or it predicts otherwise there.
         ModelNotLoggableError: the model, or the code of one of its objects, can't be saved.
+        PackError: the environment can't be packed.
         UsageError: an argument can't be used as it was given.
     """
     destination = Path(path)
@@ -77,13 +83,14 @@ def save_model(
         input_example=input_example,
         code_paths=code_paths or (),
         custom_objects=custom_objects or {},
-        pip_requirements=pip_requirements,
-        extra_pip_requirements=extra_pip_requirements,
-        conda_env=conda_env,
+        given=Given(
+            pip_requirements=pip_requirements, extra_pip_requirements=extra_pip_requirements, conda_env=conda_env
+        ),
         metadata=metadata,
         save_format=save_format,
         rehearse=rehearse,
         allow_lambda=allow_lambda,
+        pack=pack,
     )
     with staging.private_directory(destination.absolute().parent) as directory:
         prepared = prepare(request, directory)
@@ -113,6 +120,7 @@ def log_model(
     save_format: str = "keras",
     rehearse: bool = True,
     allow_lambda: bool = False,
+    pack: str | None = None,
 ) -> ModelInfo:
     """Log a Keras model to MLflow.
 
@@ -140,6 +148,7 @@ def log_model(
         save_format: ``keras`` or ``h5``; see :func:`save_model`.
         rehearse: load it in a fresh process first; see :func:`save_model`.
         allow_lambda: log a model that holds lambdas; see :func:`save_model`.
+        pack: ``"conda"`` packs the environment beside it; see :func:`save_model`.
 
     Returns:
         What MLflow knows of the logged model, as its own flavors return it.
@@ -148,6 +157,7 @@ def log_model(
         ContractError: a custom object can't be made again from its configuration; says what to add.
         RehearsalFailedError: a fresh process doesn't load the model, or it predicts otherwise there.
         ModelNotLoggableError: the model, or the code of one of its objects, can't be saved.
+        PackError: the environment can't be packed.
         UsageError: an argument can't be used as it was given.
     """
     from mlflow.models import Model
@@ -160,13 +170,14 @@ def log_model(
         input_example=input_example,
         code_paths=code_paths or (),
         custom_objects=custom_objects or {},
-        pip_requirements=pip_requirements,
-        extra_pip_requirements=extra_pip_requirements,
-        conda_env=conda_env,
+        given=Given(
+            pip_requirements=pip_requirements, extra_pip_requirements=extra_pip_requirements, conda_env=conda_env
+        ),
         metadata=metadata,
         save_format=save_format,
         rehearse=rehearse,
         allow_lambda=allow_lambda,
+        pack=pack,
     )
     with staging.private_directory(Path(tempfile.gettempdir())) as directory:
         prepared = prepare(request, directory)

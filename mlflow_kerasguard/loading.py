@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,6 +88,42 @@ def load_model(
     if verify:
         _verify(logged, model)
     return model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """A logged model that has been checked, and can be loaded whatever the check says.
+
+    That is for environments which are there to be tried: :func:`load_model` refuses.
+
+    Attributes:
+        report: the check's, in this environment.
+        import_keras: import what the model is going to be loaded with.
+        construct: load the model.
+    """
+
+    report: Report
+    import_keras: Callable[[], KerasRuntime]
+    construct: Callable[[], Any]
+
+
+def examine(directory: Path, *, compile: bool, trusted: Iterable[str] = ()) -> Examined:
+    """Check a logged model against this environment.
+
+    Args:
+        directory: where its files are.
+        compile: as for :func:`load_model`.
+        trusted: as for :func:`load_model`.
+    """
+    logged = artifact.open_model(directory)
+    spec = _with_caller(logged.spec, {}, frozenset(trusted))
+    environment = _environment_of_loader(spec)
+    report = check_model(spec, environment, compile=compile)
+    return Examined(
+        report=report,
+        import_keras=lambda: import_keras(keras_package(spec, environment), environment.configured_backend),
+        construct=lambda: _construct(logged, spec, environment, {}, report, compile=compile),
+    )
 
 
 def _load_pyfunc(path: str) -> KerasModelWrapper:

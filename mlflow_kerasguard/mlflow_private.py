@@ -50,9 +50,11 @@ def environment_file_names() -> dict[str, str]:
     }
 
 
-def write_python_env(path: Path) -> None:
-    """Write this interpreter's version and build packages."""
-    _environment()._PythonEnv.current().to_yaml(str(path))
+def write_python_env(path: Path, requirements: list[str]) -> None:
+    """Write this interpreter's version, build packages, and requirements besides those of the requirements file."""
+    python_env = _environment()._PythonEnv.current()
+    python_env.dependencies = [*python_env.dependencies, *requirements]
+    python_env.to_yaml(str(path))
 
 
 def split_example(example: Any) -> tuple[Any, Any]:

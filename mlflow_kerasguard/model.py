@@ -116,6 +116,8 @@ class Origin:
     Attributes:
         python: version of the Python that logged it.
         distributions: normalized distribution name to version, at log time.
+        closure: the same with what these require; empty where the signature is older.
+        roles: what each of the closure is for, one of ``mlflow_kerasguard.roles``.
         packaged_modules: modules whose source travels with the model.
         provided_objects: registered or class names that the packaged code defines.
         imported_objects: registered or class name to ``module:qualname`` of objects that the guard's
@@ -130,6 +132,8 @@ class Origin:
 
     python: str | None = None
     distributions: Mapping[str, str] = field(default_factory=dict)
+    closure: Mapping[str, str] = field(default_factory=dict)
+    roles: Mapping[str, str] = field(default_factory=dict)
     packaged_modules: frozenset[str] = frozenset()
     provided_objects: frozenset[str] = frozenset()
     imported_objects: Mapping[str, str] = field(default_factory=dict)

@@ -27,6 +27,8 @@ class Rehearsal:
         inputs: ``example`` or ``generated``; None where it was loaded without predicting.
         outputs: the outputs beside those of the model in memory.
         imports: top-level modules that packaged code imported.
+        modules: every top-level module outside Python itself that was imported by the end, to the one that asked
+            for it first, where that was seen; else to nothing.
     """
 
     result: str
@@ -36,6 +38,7 @@ class Rehearsal:
     inputs: str | None = None
     outputs: tuple[Comparison, ...] = ()
     imports: tuple[str, ...] = ()
+    modules: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         outputs = [_output_to_dict(item) for item in self.outputs]
@@ -59,6 +62,7 @@ class Rehearsal:
             inputs=document.optional("inputs", str),
             outputs=document.each("outputs", _output_from),
             imports=tuple(expect(name, str, f"{document.name}.imports") for name in document.take("imports", list)),
+            modules=document.texts("modules") if "modules" in document.value else {},
         )
 
 

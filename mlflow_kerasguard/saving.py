@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mlflow_kerasguard import artifact, mlflow_private, requirements, staging
+from mlflow_kerasguard import artifact, mlflow_private, staging
 from mlflow_kerasguard.contracts import blame, require_kept
 from mlflow_kerasguard.custom_code.capture import CapturedCode, capture
 from mlflow_kerasguard.custom_code.identities import fingerprints, import_work, parsed_modules
@@ -30,12 +30,17 @@ from mlflow_kerasguard.findings import Verdict
 from mlflow_kerasguard.formats import read_model
 from mlflow_kerasguard.keras_runtime import KerasRuntime, require_built, runtime_of
 from mlflow_kerasguard.model import ModelSpec
+from mlflow_kerasguard.packing.beside_model import plan_packing
+from mlflow_kerasguard.pinning.files import Given, files_for, write_files
+from mlflow_kerasguard.pinning.plan import Plan, make_plan
+from mlflow_kerasguard.pinning.suitable import require_suitable
 from mlflow_kerasguard.recording import record_predictions
 from mlflow_kerasguard.rehearsal.run import Job, RehearsalProcess
 from mlflow_kerasguard.rehearsal_record import SKIPPED, Rehearsal
 from mlflow_kerasguard.rules.config import LAMBDA
 from mlflow_kerasguard.signature import SCHEMA_VERSION, CompatibilitySignature, PackagedCode
 from mlflow_kerasguard.source_code.definitions import Module
+from mlflow_kerasguard.wheels import own_wheel
 
 _logger = logging.getLogger(__name__)
 
@@ -51,13 +56,12 @@ class Request:
     input_example: Any = None
     code_paths: Iterable[str | Path] = ()
     custom_objects: Mapping[str, Any] = field(default_factory=dict)
-    pip_requirements: Any = None
-    extra_pip_requirements: Any = None
-    conda_env: Any = None
+    given: Given = field(default_factory=Given)
     metadata: Mapping[str, Any] | None = None
     save_format: str = "keras"
     rehearse: bool = True
     allow_lambda: bool = False
+    pack: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +117,7 @@ def prepare(request: Request, directory: Path) -> Prepared:
         ModelNotLoggableError: the model can't be saved, or an object's code can't be had.
         UsageError: an argument can't be used.
     """
+    packing = plan_packing(request.pack)
     runtime = runtime_of(request.model)
     suffix = _suffix(request.save_format, runtime)
     require_built(request.model)
@@ -125,21 +130,26 @@ def prepare(request: Request, directory: Path) -> Prepared:
         work = import_work(code, modules)
         contracts = require_kept(spec, live, runtime, work, allow_lambda=request.allow_lambda)
         _write_code(code, directory)
-        distributions = requirements.distributions_in_play(runtime.package, runtime.backend, code.imports)
-        _environment_files(request, distributions)  # What can't be used is told before the model predicts.
+        own_wheel(directory / artifact.WHEELS_DIRECTORY)
+        plan = make_plan(runtime.package, runtime.backend, code.needed_modules)
+        environment = files_for(plan, request.given)  # What can't be used is told before the model predicts.
         recorded = record_predictions(request.model, request.signature, request.input_example, directory)
         compatibility = CompatibilitySignature(
             model_file=model_file,
             model=replace(spec, keras_package=runtime.package, keras_version=runtime.version, backend=runtime.backend),
             python=platform.python_version(),
             platform=sys.platform,
-            distributions=distributions,
+            distributions=plan.distributions,
+            closure=plan.closure,
+            roles=plan.roles,
             inputs=_schema(recorded.signature, "inputs"),
             outputs=_schema(recorded.signature, "outputs"),
             code=_packaged(code, modules, spec),
-            files=_digests(directory, [model_file, artifact.GOLDEN, artifact.CODE_DIRECTORY]),
+            files=_digests(directory, [model_file, artifact.GOLDEN, *artifact.PAYLOAD_DIRECTORIES]),
             rehearsal=Rehearsal(result=SKIPPED),
         )
+        if not request.given.is_nothing:
+            require_suitable(environment, compatibility.to_model_spec(model_file))
         if process is None:
             _warn_if_incompatible(compatibility)
         else:
@@ -151,8 +161,9 @@ def prepare(request: Request, directory: Path) -> Prepared:
                 sources=code.sources,
                 hints=contracts.explain(),
             )
-            compatibility = _rehearsed(process, job, compatibility, code.imports)
-    _environment_files(request, compatibility.distributions).write(directory)
+            compatibility, plan = _rehearsed(process, job, compatibility, code)
+    write_files(plan, request.given, directory)
+    compatibility = packing.carry_out(compatibility, directory) if packing is not None else compatibility
     return Prepared(
         directory=directory,
         flavor=_write_signature(compatibility, directory),
@@ -168,16 +179,18 @@ def _start_rehearsal(runtime: KerasRuntime, stack: ExitStack) -> RehearsalProces
 
 
 def _rehearsed(
-    process: RehearsalProcess, job: Job, signature: CompatibilitySignature, imports: frozenset[str]
-) -> CompatibilitySignature:
-    """The signature with what the rehearsal showed, and with the distributions that it needed besides."""
+    process: RehearsalProcess, job: Job, signature: CompatibilitySignature, code: CapturedCode
+) -> tuple[CompatibilitySignature, Plan]:
+    """The signature with what the rehearsal showed, and a plan with the distributions that it needed besides."""
     artifact.write_flavor(job.directory, _write_signature(signature, job.directory))
     rehearsal = process.rehearse(job)
     (job.directory / artifact.MLMODEL).unlink()
-    distributions = requirements.distributions_in_play(
-        str(signature.model.keras_package), str(signature.model.backend), imports.union(rehearsal.imports)
+    package, backend = str(signature.model.keras_package), str(signature.model.backend)
+    plan = make_plan(package, backend, code.needed_modules.union(rehearsal.imports), asked_by=rehearsal.modules)
+    changed = replace(
+        signature, rehearsal=rehearsal, distributions=plan.distributions, closure=plan.closure, roles=plan.roles
     )
-    return replace(signature, rehearsal=rehearsal, distributions=distributions)
+    return changed, plan
 
 
 def _compiles(signature: CompatibilitySignature) -> bool:
@@ -238,15 +251,6 @@ def _packaged(code: CapturedCode, parsed: Mapping[str, Module], spec: ModelSpec)
         module_digests={name: module.digest for name, module in parsed.items()},
         provenance=provenance_of(code.sources),
         public_names=code.public_names(),
-    )
-
-
-def _environment_files(request: Request, distributions: Mapping[str, str]) -> requirements.EnvironmentFiles:
-    return requirements.environment_files(
-        requirements.pins(distributions),
-        pip_requirements=request.pip_requirements,
-        extra_pip_requirements=request.extra_pip_requirements,
-        conda_env=request.conda_env,
     )
 
 

@@ -63,7 +63,9 @@ class CompatibilitySignature:
         model: what the file says; without ``source`` and ``origin``.
         python: version of the Python that logged it.
         platform: its ``sys.platform``.
-        distributions: normalized name to version of the distributions in play at log time.
+        distributions: normalized name to version of the distributions that the model itself needs, at log time.
+        closure: the same with all that these require; empty in signatures from before there was one.
+        roles: what each of the closure is for, one of ``mlflow_kerasguard.roles``; empty likewise.
         inputs: specification of the inputs, as MLflow's signature or the model itself states them.
         outputs: likewise.
         code: what travels with the model.
@@ -77,6 +79,8 @@ class CompatibilitySignature:
     python: str
     platform: str
     distributions: Mapping[str, str] = field(default_factory=dict)
+    closure: Mapping[str, str] = field(default_factory=dict)
+    roles: Mapping[str, str] = field(default_factory=dict)
     inputs: Json = None
     outputs: Json = None
     code: PackagedCode = field(default_factory=PackagedCode)
@@ -89,6 +93,8 @@ class CompatibilitySignature:
         return Origin(
             python=self.python,
             distributions=dict(self.distributions),
+            closure=dict(self.closure),
+            roles=dict(self.roles),
             packaged_modules=frozenset(self.code.modules),
             provided_objects=frozenset(self.code.objects),
             imported_objects=dict(self.code.imported_objects),
@@ -144,6 +150,8 @@ class CompatibilitySignature:
                 "python": self.python,
                 "platform": self.platform,
                 "distributions": dict(sorted(self.distributions.items())),
+                "closure": dict(sorted(self.closure.items())),
+                "roles": dict(sorted(self.roles.items())),
             },
             "objects": [_inventory_entry(ref) for ref in model.objects],
             "weights": [_weight_to_dict(weight) for weight in model.weights],
@@ -197,6 +205,8 @@ def _from_document(document: Reader) -> CompatibilitySignature:
         python=environment.take("python", str),
         platform=environment.take("platform", str),
         distributions=environment.texts("distributions"),
+        closure=read_texts(environment, "closure"),
+        roles=read_texts(environment, "roles"),
         inputs=document.value.get("inputs"),
         outputs=document.value.get("outputs"),
         code=PackagedCode(

@@ -24,19 +24,21 @@ PACKAGE = ROOT / "mlflow_kerasguard"
 #: From the bottom up; a module imports from its own layer and those listed before it.
 #: `x.*` is everything inside the package `x`.
 LAYERS = {
-    "values": "version errors findings policies source_identity observed model keras_api environment layouts saved_graph",
+    "values": "version errors findings policies roles source_identity observed packable model keras_api environment layouts saved_graph",
     "readers": "formats formats.* keras_api.* environment.* tensorflow_api tensorflow_api.* source_code source_code.*",
     "rules": "rules rules.*",
     "engine": "engine",
     "check and artifact": "mlflow_private tracking output_differences rehearsal_record signature_json signature_code signature artifact logged_environment against checking releases",
-    "tools of the flavor": "keras_runtime custom_code custom_code.* contracts comparison golden example_inputs requirements staging",
+    "tools of the flavor": "keras_runtime custom_code custom_code.* contracts comparison golden example_inputs wheels wheels.* pinning pinning.* packing packing.* staging",
     "flavor": "recording saving loading serving rehearsal rehearsal.* flavor",
-    "surface": "(package) cli __main__",
+    "rebuild": "rebuild rebuild.*",
+    "surface": "(package) cli cli_pack cli_rehearse __main__",
 }
 
 #: `reports` stands beside the layers: it sees these alone, and these alone see it.
-REPORTS_SEE = {"findings"}
-SEE_REPORTS = {"cli", "findings"}
+#: `rebuild.outcome` holds values as `findings` does: what came of loads, instead of what a check says.
+REPORTS_SEE = {"findings", "rebuild.outcome"}
+SEE_REPORTS = {"cli", "cli_rehearse", "findings"}
 
 HEAVY = "keras tensorflow tf_keras jax torch mlflow"
 

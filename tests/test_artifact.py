@@ -97,6 +97,11 @@ SPOILT = {
     "model file": (_append("data/model.keras"), "payload-digest", "data/model.keras"),
     "code": (_append("kerasguard/code/helpers.py"), "payload-digest", "kerasguard/code/helpers.py"),
     "added code": (_write("kerasguard/code/more.py"), "payload-digest", "kerasguard/code/more.py"),
+    "added wheel": (
+        _write("kerasguard/wheels/keras-3.15.1-py3-none-any.whl"),
+        "payload-digest",
+        "kerasguard/wheels/keras-3.15.1-py3-none-any.whl",
+    ),
     "golden": (_remove("kerasguard/golden.npz"), "payload-missing", "kerasguard/golden.npz"),
     "no model file": (_remove("data/model.keras"), "payload-missing", "MLmodel"),
     "unsigned module": (_unsigned_module, "payload-digest", "kerasguard/code/helpers.py"),
@@ -135,6 +140,13 @@ def test_a_spoilt_model(case, logged):
     spec = read_logged_model(logged)
     assert (kind, where) in {(anomaly.kind, anomaly.where) for anomaly in spec.anomalies}
     assert not check(logged).safe
+
+
+def test_another_guard_in_the_model(logged):
+    (wheel,) = (logged / "kerasguard" / "wheels").iterdir()
+    wheel.write_bytes(b"another guard")
+    (anomaly,) = read_logged_model(logged).anomalies
+    assert (anomaly.kind, anomaly.where) == ("payload-digest", f"kerasguard/wheels/{wheel.name}")
 
 
 def test_every_kind_is_shown_here():

@@ -17,6 +17,7 @@ from mlflow_kerasguard import (
     KerasGuardError,
     ModelNotLoggableError,
     PredictionMismatchError,
+    UnsuitableRequirementsError,
     UsageError,
     load_model,
     log_model,
@@ -26,7 +27,7 @@ from mlflow_kerasguard import (
 from mlflow_kerasguard.keras_runtime import KerasRuntime
 from mlflow_kerasguard.model import Anomaly, ModelSpec
 from tests.conftest import HELPERS, LAYERS, sign_again
-from tests.keras_cases import CASES, IS_KERAS_3, Doubled, compiled, keras, rows, sequential
+from tests.keras_cases import BACKEND, CASES, IS_KERAS_3, Doubled, compiled, keras, rows, sequential
 
 # MLflow warns about type hints of its own when it is imported.
 pytestmark = [pytest.mark.filterwarnings("ignore::UserWarning:mlflow"), pytest.mark.usefixtures("store")]
@@ -150,6 +151,10 @@ def _local():
     return keras.Sequential([keras.layers.InputLayer((3,)), Local()])
 
 
+def keras_pin() -> str:
+    return f"{keras.__name__.replace('_', '-')}=={keras.__version__}"
+
+
 REFUSED = {
     "no Keras model": (lambda: 3, {}, ModelNotLoggableError, "`builtins.int`"),
     "unbuilt": (_unbuilt, {}, ModelNotLoggableError, "no weights yet"),
@@ -167,6 +172,12 @@ REFUSED = {
     "example": (sequential, {"input_example": rows(2, 7)}, ModelNotLoggableError, "doesn't predict on `input_example`"),
     "example's type": (sequential, {"input_example": object()}, ModelNotLoggableError, "`builtins.object`"),
     "requirements": (sequential, {"pip_requirements": "absent.txt"}, UsageError, "absent.txt"),
+    "requirements without the backend": (
+        sequential,
+        {"pip_requirements": [keras_pin()], "input_example": rows(2, 3)},
+        UnsuitableRequirementsError,
+        f"leave out `{BACKEND}",
+    ),
     "too many requirements": (
         sequential,
         {"pip_requirements": [], "extra_pip_requirements": []},

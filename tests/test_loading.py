@@ -170,7 +170,6 @@ def test_objects_of_installed_packages_are_imported(tmp_path, monkeypatch, local
     monkeypatch.syspath_prepend(Path(module.__file__).parent.parent)
     import theirs.layers
 
-    monkeypatch.setattr("mlflow_kerasguard.requirements._by_module", dict)
     live = keras.Sequential([keras.layers.InputLayer((3,)), theirs.layers.Own()])
     save_model(live, tmp_path / "model", rehearse=False)
     assert not list((tmp_path / "model" / "kerasguard" / "code").iterdir())

@@ -2,7 +2,9 @@
 
 A comment in front of a block says what is special about it:
 ``set up: …`` is for people with an empty machine (the example has a test of its own, and the other is
-what continuous integration runs); ``runs in the background`` is a server.
+what continuous integration runs); ``runs in the background`` is a server; what ``builds environments`` takes
+minutes, and is what ``tests/live/test_rebuild.py`` does; ``needs a conda environment`` is what
+``tests/live/test_packing.py`` does.
 """
 
 from __future__ import annotations
@@ -69,7 +71,8 @@ BLOCKS = [
     Block(note=found["note"] or "", language=found["language"], text=found["text"]) for found in BLOCK.finditer(README)
 ]
 SETUPS = {block.note: block.text.strip() for block in BLOCKS if block.note.startswith("set up")}
-RUN_HERE = [block for block in BLOCKS if block.note not in SETUPS]
+ELSEWHERE = {*SETUPS, "builds environments", "needs a conda environment"}
+RUN_HERE = [block for block in BLOCKS if block.note not in ELSEWHERE]
 
 
 def test_no_block_escapes():

@@ -20,12 +20,18 @@ FULL = Rehearsal(
     inputs="example",
     outputs=OUTPUTS,
     imports=("scipy",),
+    modules={"scipy": "", "helper": "tools"},
 )
 
 
 @pytest.mark.parametrize("kept", [FULL, Rehearsal(result="skipped")], ids=["passed", "skipped"])
 def test_there_and_back(kept):
     assert Rehearsal.from_reader(Reader.of(kept.to_dict(), "rehearsal")) == kept
+
+
+def test_older_records_have_no_modules():
+    document = {key: value for key, value in FULL.to_dict().items() if key != "modules"}
+    assert Rehearsal.from_reader(Reader.of(document, "rehearsal")).modules == {}
 
 
 WRONG = {

@@ -31,6 +31,8 @@ def signature(tmp_path):
         python="3.11.7",
         platform="linux",
         distributions={"keras": "3.15.1", "h5py": "3.12.0"},
+        closure={"keras": "3.15.1", "h5py": "3.12.0", "rich": "14.0.0"},
+        roles={"keras": "keras", "h5py": "serialization", "rich": "transitive"},
         inputs=[{"type": "tensor"}],
         code=PackagedCode(
             modules={"scale_layers": "kerasguard/code/scale_layers.py"},
@@ -62,6 +64,14 @@ def test_there_and_back(signature):
     assert again.code == signature.code
     assert again.to_model_spec("x").weights == signature.model.weights
     assert [ref.path for ref in again.model.objects] == [ref.path for ref in signature.model.objects]
+
+
+def test_older_signatures_have_no_closure(signature):
+    document = json.loads(signature.to_json())
+    del document["environment"]["closure"], document["environment"]["roles"]
+    origin = CompatibilitySignature.from_json(json.dumps(document).encode()).origin
+    assert (origin.closure, origin.roles) == ({}, {})
+    assert origin.distributions == signature.distributions
 
 
 def test_the_inventory_says_what_the_model_is_made_of(signature):

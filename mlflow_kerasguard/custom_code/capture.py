@@ -1,7 +1,7 @@
 """Capture the source of custom objects: the local modules that they come from, and what these import.
 
 Sources only, never pickles. What is installed as a distribution isn't copied but pinned; see
-:mod:`mlflow_kerasguard.requirements`. The other direction is :mod:`mlflow_kerasguard.custom_code.restore`.
+:mod:`mlflow_kerasguard.pinning`. The other direction is :mod:`mlflow_kerasguard.custom_code.restore`.
 """
 
 from __future__ import annotations
@@ -50,6 +50,11 @@ class CapturedCode:
     imported_objects: Mapping[str, str] = field(default_factory=dict)
     imports: frozenset[str] = frozenset()
     sources: frozenset[Path] = frozenset()
+
+    @property
+    def needed_modules(self) -> frozenset[str]:
+        """The modules of distributions that the code imports, and those whose objects the model has."""
+        return self.imports.union(place.partition(":")[0] for place in self.imported_objects.values())
 
     def public_names(self) -> dict[str, str]:
         """Names of TensorFlow and Keras that the packaged objects' modules use, to where they do so first."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from mlflow_kerasguard.keras_api import KerasApi, Unknown
+from mlflow_kerasguard.packable import Packable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,7 @@ class Environment:
         has_module: whether a top-level module can be imported; raises ``Unknown``.
         read_source: full name of a module to its source text, None where there is no such module;
             raises ``Unknown``.
+        packable: what there is to know where it is about to be packed; None elsewhere.
     """
 
     source: str
@@ -82,6 +84,7 @@ class Environment:
     read_keras_api: Callable[[str], KerasApi] = _no_api
     has_module: Callable[[str], bool] = _no_module
     read_source: Callable[[str], bytes | None] = _no_source
+    packable: Packable | None = None
 
     def lists(self, name: str) -> bool:
         """Whether the description names a distribution, in whichever release."""

@@ -22,7 +22,7 @@ _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 _INCLUDE = re.compile(r"(-r|--requirement|-c|--constraint)(?:\s*=\s*|\s*)(\S.*)")
 _EDITABLE = re.compile(r"(-e|--editable)(?:\s*=\s*|\s+)(\S.*)")
 #: Options of a single requirement, such as `--hash=sha256:…`.
-_OWN_OPTIONS = re.compile(r"\s+--?[a-z].*$")
+OWN_OPTIONS = re.compile(r"\s+--?[a-z].*$")
 #: What pip takes for a place instead of a requirement.
 _PLACE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[./~]|[^@\s]*\.(whl|zip|tar\.gz|tgz|tar\.bz2)$")
 _EGG = re.compile(r"#(?:.*&)?egg=([A-Za-z0-9._-]+)")
@@ -50,7 +50,7 @@ class _File:
     only_constrains: bool = False
 
     def wanted(self) -> Iterator[Wanted]:
-        for number, line in _logical_lines(read_text(self.path)):
+        for number, line in logical_lines(read_text(self.path)):
             yield from self.parse(line, f"`{self.path}`, line {number}")
 
     def parse(self, line: str, where: str) -> Iterator[Wanted]:
@@ -59,7 +59,7 @@ class _File:
             yield from self._include(include[2], where, constraint=include[1] in {"-c", "--constraint"})
             return
         editable = _EDITABLE.fullmatch(line)
-        text = _OWN_OPTIONS.sub("", editable[2] if editable else line)
+        text = OWN_OPTIONS.sub("", editable[2] if editable else line)
         if text.startswith("-"):
             return
         if _PLACE.match(text):
@@ -86,11 +86,11 @@ def parse_line(text: str, path: Path, where: str) -> Iterator[Wanted]:
         path: the other file; includes are relative to it.
         where: the place, for messages.
     """
-    for _, line in _logical_lines(text):
+    for _, line in logical_lines(text):
         yield from _File(path, (path.resolve(),)).parse(line, where)
 
 
-def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
+def logical_lines(text: str) -> Iterator[tuple[int, str]]:
     """Lines without comments, continued ones put together, each with the number of its first."""
     pending, first = "", 0
     for number, line in enumerate((*text.splitlines(), ""), 1):

@@ -43,6 +43,10 @@ class Distributions(Mapping[str, Distribution]):
     def __getitem__(self, name: str) -> Distribution:
         return self._read(self._found[name])
 
+    def directory(self, name: str) -> Path:
+        """Where the metadata of a distribution is."""
+        return self._found[name]
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._found)
 

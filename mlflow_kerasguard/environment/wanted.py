@@ -128,7 +128,8 @@ def _combine(name: str, items: list[tuple[Wanted, bool | None]]) -> Demand:
 
 def _require_consistent(name: str, items: list[Wanted]) -> None:
     pinned = [(item, version) for item in items if item.specifier and (version := _pin(item.specifier))]
-    for item, version in pinned[:1]:
+    # A pin without a local label, such as `+cpu`, allows those with one, and not the other way round.
+    for item, version in sorted(pinned, key=lambda pin: pin[1].local is None)[:1]:
         for other in items:
             if other.specifier and not other.specifier.contains(version, prereleases=True):
                 raise UsageError(
@@ -138,7 +139,7 @@ def _require_consistent(name: str, items: list[Wanted]) -> None:
 
 
 def _pin(specifier: SpecifierSet) -> Version | None:
-    for clause in specifier:
+    for clause in sorted(specifier, key=lambda clause: "+" not in clause.version):
         if clause.operator in {"==", "==="} and not clause.version.endswith(".*"):
             try:
                 return Version(clause.version)

@@ -18,11 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import FrameType, ModuleType
 
 #: Where a rehearsal can fail.
 LOADING, PREDICTING = "loading", "predicting"
+
+#: What runs whenever Python starts here, such as hooks of installers.
+_FIRST_MODULES = frozenset(name.partition(".")[0] for name in sys.modules)
 
 
 def main() -> None:
@@ -33,10 +36,10 @@ def main() -> None:
     second = sys.stdin.readline()
     if second:
         job = json.loads(second)
-        _tell(_answer(job), Path(job["answer"]))
+        tell(_answer(job), Path(job["answer"]))
 
 
-def _tell(answer: Mapping[str, Any], path: Path) -> None:
+def tell(answer: Mapping[str, Any], path: Path) -> None:
     """Let the answer appear whole: somebody waits for it."""
     unfinished = path.with_suffix(".unfinished")
     unfinished.write_text(json.dumps(answer), encoding="utf-8")
@@ -70,24 +73,35 @@ class _Elsewhere:
 
 
 class ImportProbe:
-    """Notes what packaged code imports for the first time, by whichever way, and finds nothing itself."""
+    """Notes what packaged code imports for the first time, by whichever way, and finds nothing itself.
+
+    Of every top-level module that is imported for the first time it notes which other one asked for it.
+    """
 
     def __init__(self, code_directory: str) -> None:
         self._code_directory = code_directory
         self.found: set[str] = set()
+        self.asked_by: dict[str, str] = {}
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         del path, target
-        if self._is_asked_by_packaged_code():
+        frame = self._asking_frame()
+        if self._is_packaged(frame):
             self.found.add(fullname)
+        if "." not in fullname and frame is not None:
+            self.asked_by.setdefault(fullname, str(frame.f_globals.get("__name__")).partition(".")[0])
         return None
 
-    def _is_asked_by_packaged_code(self) -> bool:
+    @staticmethod
+    def _asking_frame() -> FrameType | None:
         frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - no other way tells who imports
         while frame is not None and _is_in_between(frame.f_code.co_filename):
             frame = frame.f_back
+        return frame
+
+    def _is_packaged(self, frame: FrameType | None) -> bool:
         file = frame.f_code.co_filename if frame is not None else ""
         # TensorFlow rewrites the code of layers into files of its own before it traces it.
         return file.startswith(self._code_directory) or "__autograph_generated_file" in file
@@ -121,27 +135,40 @@ def _hide(roots: Iterable[str], allowed: Iterable[str]) -> None:
 
 
 def _answer(job: Mapping[str, Any]) -> dict[str, Any]:
-    """Check, load, predict and compare."""
+    """Check, load, predict and compare, as if the sources weren't there."""
     from mlflow_kerasguard.loading import load_model
 
+    _hide(
+        job["hidden"], [job["directory"], sys.prefix, sys.base_prefix, str(Path(job["answer"]).parent), *job["visible"]]
+    )
+    return observe(job, lambda: load_model(Path(job["directory"]), compile=job["compile"], trusted=job["trusted"]))
+
+
+def observe(job: Mapping[str, Any], load: Callable[[], Any]) -> dict[str, Any]:
+    """What comes of loading a model and predicting with it, as JSON.
+
+    Args:
+        job: the artifact's ``directory``, and in it the directory of ``code`` and the file of ``golden``
+            predictions, if there are any.
+        load: gives the model.
+    """
     directory = Path(job["directory"])
     code_directory = str(directory / job["code"])
     probe = ImportProbe(code_directory)
     sys.meta_path.insert(0, probe)
-    _hide(
-        job["hidden"], [job["directory"], sys.prefix, sys.base_prefix, str(Path(job["answer"]).parent), *job["visible"]]
-    )
-    started = time.perf_counter()
+    started = loaded = time.perf_counter()
     stage = LOADING
     try:
-        model = load_model(directory, compile=job["compile"], trusted=job["trusted"])
-        stage = PREDICTING
+        model = load()
+        stage, loaded = PREDICTING, time.perf_counter()
         outputs = _predictions(model, directory / job["golden"]) if job["golden"] else []
         return {
             "seconds": round(time.perf_counter() - started, 3),
+            "predict_seconds": round(time.perf_counter() - loaded, 3),
             "versions": _versions(model),
             "outputs": outputs,
             "imports": sorted({name.partition(".")[0] for name in probe.found}),
+            "modules": _modules(probe.asked_by),
         }
     except Exception as error:  # noqa: BLE001 - whatever it is, the one who logs has to see it
         return _failure(stage, error, code_directory)
@@ -158,6 +185,15 @@ def _predictions(model: Any, path: Path) -> list[dict[str, Any]]:
     wrapper = KerasModelWrapper(model)
     wrapper.try_first_row(kept.inputs)
     return [asdict(item) for item in kept.compare(wrapper.predict_arrays(kept.inputs))]
+
+
+def _modules(asked_by: Mapping[str, str]) -> dict[str, str]:
+    """The top-level modules that are there, but for Python's own and those that it began with."""
+    there = {name.partition(".")[0] for name, module in list(sys.modules.items()) if module is not None}
+    found = there - _FIRST_MODULES - set(sys.stdlib_module_names)
+    # Some compiled modules leave things of their own behind.
+    modules = {name for name in found if name.isidentifier() and getattr(sys.modules.get(name), "__spec__", None)}
+    return {name: asked_by.get(name, "") for name in sorted(modules)}
 
 
 def _versions(model: Any) -> dict[str, str]:

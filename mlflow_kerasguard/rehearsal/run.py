@@ -163,6 +163,7 @@ def _judge(answer: dict[str, Any], job: Job) -> Rehearsal:
         inputs=job.inputs,
         outputs=outputs,
         imports=tuple(answer["imports"]),
+        modules=answer["modules"],
     )
 
 

@@ -13,6 +13,7 @@ from mlflow_kerasguard.environment import Distribution, Environment, normalized
 from mlflow_kerasguard.findings import Level, Mismatch
 from mlflow_kerasguard.keras_api import Unknown
 from mlflow_kerasguard.model import ModelSpec
+from mlflow_kerasguard.roles import CODE, DECISIVE
 from mlflow_kerasguard.rules.registry import rule
 from mlflow_kerasguard.rules.view import KERAS_3, is_keras_3, keras_api, keras_is_missing, keras_package
 from mlflow_kerasguard.saved_graph import find_graph
@@ -176,7 +177,7 @@ def unsuitable_python(model: ModelSpec, env: Environment) -> Iterator[Mismatch |
 )
 def violated_requirement(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
     markers = {"python_version": ".".join((env.python or "").split(".")[:2]), "python_full_version": env.python or ""}
-    for distribution in in_play(model, env):
+    for distribution in (*in_play(model, env), *_of_code(model, env)):
         for line in distribution.requires:
             name = normalized(_NAME.match(line)[0])  # type: ignore[index]  # it matches the empty text as well
             installed = env.distributions.get(name)
@@ -204,11 +205,10 @@ def violated_requirement(model: ModelSpec, env: Environment) -> Iterator[Mismatc
 )
 def other_version(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
     package = keras_package(model, env).replace("_", "-")
-    saved_with = dict(model.origin.distributions)
+    saved_with = {**model.origin.closure, **model.origin.distributions}
     if model.keras_version:
         saved_with[package] = model.keras_version
-    names = {package, *(name for names in BACKENDS.values() for name in names)} - {"numpy"}
-    for name in sorted(names & set(saved_with)):
+    for name in sorted(_decisive(model, package) & set(saved_with)):
         installed = env.distributions.get(name)
         if installed is not None and installed.version != saved_with[name]:
             yield Mismatch(
@@ -216,6 +216,19 @@ def other_version(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unk
                 expected=f"`{name}` {saved_with[name]}",
                 found=f"`{name}` {installed.version}",
             )
+
+
+def _decisive(model: ModelSpec, package: str) -> set[str]:
+    """Distributions that bear on what the model does; what only they require is left out."""
+    by_name = {package, *(name for names in BACKENDS.values() for name in names)} - {"numpy"}
+    return by_name.union(name for name, role in model.origin.roles.items() if role in DECISIVE)
+
+
+def _of_code(model: ModelSpec, env: Environment) -> Iterator[Distribution]:
+    """What the code that travels with the model imports."""
+    for name, role in sorted(model.origin.roles.items()):
+        if role == CODE and name in env.distributions:
+            yield env.distributions[name]
 
 
 def _backend_is_chosen(model: ModelSpec, env: Environment) -> bool:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import checking, logging, releases, serving
+from tests.benchmarks import checking, logging, packing, pins, rehearsing, releases, serving
 from tests.benchmarks.timing import Figure
 
 GROUPS = {
@@ -25,8 +25,11 @@ GROUPS = {
     "refusal": serving.refusal,
     "share": serving.share_of_load,
     "log": logging.log_model,
+    "pins": pins.pins_and_lock,
     "capture": logging.capture_of_a_repository,
     "restore": logging.restore_of_code,
+    "rehearse": rehearsing.rebuild,
+    "pack": packing.pack,
 }
 
 

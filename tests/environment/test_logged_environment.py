@@ -11,6 +11,7 @@ from mlflow_kerasguard.against import read_environment
 from mlflow_kerasguard.checking import check
 from mlflow_kerasguard.errors import UsageError
 from mlflow_kerasguard.findings import Verdict
+from mlflow_kerasguard.wheels import PLAIN_PIN, own_pin
 from tests.keras_cases import keras
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:mlflow")
@@ -32,6 +33,14 @@ def test_the_signature_says(logged):
 
 def test_a_model_fits_its_own_environment(logged):
     assert check(logged, logged).verdict is not Verdict.INCOMPATIBLE
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "conda.yaml", "python_env.yaml"])
+def test_its_files_say_the_same_with_a_wheel_in_the_model(logged, file):
+    env = read_environment(logged / file)
+    assert f"mlflow-kerasguard=={env.distributions['mlflow-kerasguard'].version}" in {PLAIN_PIN, own_pin()}
+    assert env.distributions["h5py"].version == version("h5py")
+    assert check(logged, logged / file).verdict is not Verdict.INCOMPATIBLE
 
 
 @pytest.fixture

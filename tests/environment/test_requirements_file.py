@@ -25,6 +25,7 @@ pytestmark = pytest.mark.usefixtures("made_up_history")
         ("--find-links ./keras-3.5.0-py3-none-any.whl\nkeras==3.8.0", {"keras": "3.8.0"}),
         ("keras==3.8.0\nhttps://example.org/keras_hub-0.1-py3-none-any.whl", {"keras": "3.8.0", "keras-hub": "0.1"}),
         ("keras[extra]==3.8.0 ; python_version >= '3'", {"keras": "3.8.0"}),
+        ("keras==3.8.0\na==1.0\na==1.0+kg1", {"keras": "3.8.0", "a": "1.0+kg1"}),
         ("keras==${KERAS}", {"keras": "3.8.0"}),
         ("# a comment \\\nkeras==3.8.0", {"keras": "3.8.0"}),
         ("\ufeffkeras==3.8.0", {"keras": "3.8.0"}),

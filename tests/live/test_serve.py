@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -20,11 +14,9 @@ import pytest
 
 from mlflow_kerasguard import load_model
 from tests.conftest import sign_again
+from tests.live.servers import PATIENCE, free_port, score, serving
 
 pytestmark = [pytest.mark.live, pytest.mark.filterwarnings("ignore::UserWarning:mlflow")]
-
-#: Seconds to wait for a server on a slow machine.
-PATIENCE = 180
 
 
 def _command(model: Path, port: int) -> list[str]:
@@ -38,53 +30,17 @@ def _environment(**more: str) -> dict[str, str]:
     return {**kept, "PATH": f"{Path(sys.executable).parent}:{kept['PATH']}", **more}
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextlib.contextmanager
-def serving(model: Path, directory: Path):
-    """A server that answers; in a directory of its own, so that no source lies about."""
-    port = _free_port()
-    directory.mkdir()
-    with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(
-            _command(model, port), cwd=directory, env=_environment(), stdout=log, stderr=log, start_new_session=True
-        )
-    try:
-        _await(f"http://127.0.0.1:{port}/ping", process, directory / "log")
-        yield f"http://127.0.0.1:{port}/invocations", directory / "log"
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
-
-
-def _await(url: str, process: subprocess.Popen, log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        assert process.poll() is None, log.read_text()
-        with contextlib.suppress(urllib.error.URLError, ConnectionError), urllib.request.urlopen(url, timeout=5):
-            return
-        time.sleep(0.2)
-    raise AssertionError(log.read_text())
-
-
-def _score(url: str, payload: dict) -> dict:
-    request = urllib.request.Request(url, json.dumps(payload).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=60) as response:
-        return json.load(response)
+def _serving(model: Path, directory: Path):
+    port = free_port()
+    return serving(_command(model, port), port, directory, _environment())
 
 
 def test_a_model_with_a_custom_layer_scores(logged, tmp_path):
     data = np.arange(6, dtype="float32").reshape(2, 3)
     expected = np.asarray(load_model(logged).predict(data, verbose=0))
-    with serving(logged, tmp_path / "elsewhere") as (url, log):
-        from_inputs = _score(url, {"inputs": data.tolist()})["predictions"]
-        from_table = _score(url, {"dataframe_split": {"columns": ["a", "b", "c"], "data": data.tolist()}})[
-            "predictions"
-        ]
+    with _serving(logged, tmp_path / "elsewhere") as (url, log):
+        from_inputs = score(url, {"inputs": data.tolist()})["predictions"]
+        from_table = score(url, {"dataframe_split": {"columns": ["a", "b", "c"], "data": data.tolist()}})["predictions"]
     np.testing.assert_allclose(from_inputs, expected, rtol=1e-4)
     np.testing.assert_allclose(from_table, expected, rtol=1e-4)
     assert "step" not in log.read_text(), "a progress bar"
@@ -118,7 +74,7 @@ def test_an_incompatible_model_ends_with_the_report_and_nothing_after_it(logged,
     witness.mkdir()
     (witness / "sitecustomize.py").write_text(WITNESS)
     done = subprocess.run(
-        _command(logged, _free_port()),
+        _command(logged, free_port()),
         cwd=witness,
         env=_environment(PYTHONPATH=str(witness)),
         capture_output=True,

@@ -72,6 +72,28 @@ def test_only_what_packaged_code_imports_is_noted(tmp_path):
     assert json.loads(lines[-1]) == ["colorsys", "wave"]
 
 
+def test_who_imports_what_first_is_noted(tmp_path):
+    for name, text in {"outer": "import inner\nimport wave\n", "inner": "", "other": ""}.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    lines = run(
+        f"""
+        import json, sys
+        from mlflow_kerasguard.rehearsal import process
+        probe = process.ImportProbe("/nowhere")
+        sys.path.insert(0, {str(tmp_path)!r})
+        import other
+        sys.meta_path.insert(0, probe)
+        import outer, inner, xml.dom
+        modules = process._modules(probe.asked_by)
+        print(json.dumps({{name: modules[name] for name in modules if name in ("outer", "inner", "other")}}))
+        print("wave" in modules, "xml" in modules, probe.asked_by["wave"])
+        """,
+        tmp_path,
+    )
+    assert json.loads(lines[-2]) == {"outer": "__main__", "inner": "outer", "other": ""}
+    assert lines[-1] == "False False outer"
+
+
 def test_packages_from_elsewhere_are_found_alone(tmp_path):
     (tmp_path / "checkout" / "thing").mkdir(parents=True)
     (tmp_path / "checkout" / "thing" / "__init__.py").write_text("from thing.part import VALUE\n")

@@ -173,6 +173,18 @@ CASES = [
         environment=environment(packages=keras(requires=("optree>=1",)), unsettled={"optree": "not pinned"}),
         fires=False,
     ),
+    Case(
+        code="KG407",
+        name="violated-for-packaged-code",
+        model=model(origin=Origin(roles={"tools": "code", "other": "transitive", "gone": "code"})),
+        environment=environment(
+            packages=keras()
+            | {"numpy": "2.4.6"}
+            | {name: Distribution(name=name, version="1", requires=("numpy<2",)) for name in ("tools", "other")}
+        ),
+        fires=True,
+        found="`numpy` 2.4.6",
+    ),
     Case(code="KG408", name="other", model=model(keras_version="3.8.0"), fires=True, found="`keras` 3.15.1"),
     Case(
         code="KG408",
@@ -180,6 +192,17 @@ CASES = [
         model=model(origin=Origin(distributions={"tensorflow": "2.18.1"})),
         fires=True,
         found="`tensorflow` 2.21.0",
+    ),
+    *(
+        Case(
+            code="KG408",
+            name=f"other-version-of-{role}",
+            model=model(origin=Origin(closure={"thing": "1.0"}, roles={"thing": role})),
+            environment=environment(packages=keras() | {"thing": "2.0"}),
+            fires=role in {"serialization", "code"},
+            found="`thing` 2.0" if role in {"serialization", "code"} else "",
+        )
+        for role in ("serialization", "code", "serving", "transitive")
     ),
     Case(code="KG408", name="same", fires=False),
 ]

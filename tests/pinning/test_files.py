@@ -1,0 +1,149 @@
+"""The environment files: pins together with what the user gives."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+from mlflow_kerasguard.errors import ModelNotLoggableError, UsageError
+from mlflow_kerasguard.pinning import files as module
+from mlflow_kerasguard.pinning.closure import Problem
+from mlflow_kerasguard.pinning.direct import ALWAYS, THIS_DISTRIBUTION
+from mlflow_kerasguard.pinning.direct_url import DirectUrl
+from mlflow_kerasguard.pinning.files import Given, environment_files, files_for, names_of, write_files
+from mlflow_kerasguard.pinning.plan import Plan
+from mlflow_kerasguard.version import __version__
+from mlflow_kerasguard.wheels import FIND_LINKS, own_pin, own_wheel, with_label
+from tests.pinning.builders import installed
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:mlflow")
+
+GUARD = f"{THIS_DISTRIBUTION}=={__version__}"
+DEFAULTS = ["keras==3.15.1", GUARD, "tensorflow==2.21.0"]
+
+
+def test_a_logged_model_pins_everything_that_loads_it(logged, tmp_path):
+    from tests.keras_cases import BACKEND, keras
+
+    text = (logged / "requirements.txt").read_text().splitlines()
+    assert text[0] == FIND_LINKS, "this package comes from a checkout"
+    lines = [Requirement(line) for line in text[1:]]
+    assert all(str(line.specifier).startswith("==") for line in lines), "each one is pinned"
+    names = {line.name for line in lines}
+    package = keras.__name__.replace("_", "-")
+    assert {package, "h5py", "mlflow", "numpy", THIS_DISTRIBUTION} <= names
+    backend = {name for name in names if name.startswith(("tensorflow", "jax", "torch"))}
+    assert backend == ({"jax", "jaxlib"} if BACKEND == "jax" else {BACKEND})
+    conda = yaml.safe_load((logged / "conda.yaml").read_text())["dependencies"][-1]["pip"]
+    assert conda == with_label(text)
+    assert (GUARD in text, own_pin() in conda) == (True, True)
+    python = yaml.safe_load((logged / "python_env.yaml").read_text())["dependencies"]
+    assert python == ["-r requirements.txt", own_pin()]
+    assert [file.name for file in (logged / "kerasguard" / "wheels").iterdir()] == [own_wheel(tmp_path).name]
+
+
+GIVEN = {
+    "nothing": ({}, {"mlflow", "keras", "tensorflow", THIS_DISTRIBUTION}),
+    "instead": ({"pip_requirements": ["keras", "mlflow"]}, {"keras", "mlflow", THIS_DISTRIBUTION}),
+    "in addition": (
+        {"extra_pip_requirements": ["packaging"]},
+        {"packaging", "mlflow", "keras", "tensorflow", THIS_DISTRIBUTION},
+    ),
+    "with this package": ({"pip_requirements": [GUARD, "mlflow", "./own.whl"]}, {THIS_DISTRIBUTION, "mlflow"}),
+    "conda": (
+        {"conda_env": {"name": "e", "dependencies": ["python=3.11", {"pip": ["keras", "mlflow"]}]}},
+        {"keras", "mlflow", THIS_DISTRIBUTION},
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("case", GIVEN.values(), ids=GIVEN)
+def test_what_the_user_gives_is_honoured(case, tmp_path):
+    given, expected = case
+    files = environment_files(DEFAULTS, Given(**given))
+    assert names_of(files.pip_requirements) == expected
+    assert files.conda_env["dependencies"][-1] == {"pip": with_label(files.pip_requirements)}
+    files.write(tmp_path)
+    assert (tmp_path / "requirements.txt").read_text().splitlines() == list(files.pip_requirements)
+
+
+def test_missing_pins_are_pointed_out(caplog):
+    environment_files(DEFAULTS, Given(pip_requirements=["keras==3.15.1", "mlflow"]))
+    assert "don't pin `tensorflow`" in caplog.text
+
+
+def test_constraints_are_kept(tmp_path):
+    (tmp_path / "limits.txt").write_text("numpy<3\n")
+    files = environment_files(DEFAULTS, Given(extra_pip_requirements=[f"-c {tmp_path / 'limits.txt'}"]))
+    assert files.pip_constraints == ("numpy<3",)
+    files.write(tmp_path)
+    assert (tmp_path / "constraints.txt").read_text() == "numpy<3"
+
+
+@pytest.mark.parametrize("given", [{"pip_requirements": "absent"}, {"conda_env": 3}, {"pip_requirements": 3}])
+def test_what_cant_be_used_is_refused(given):
+    with pytest.raises(UsageError, match="requirements can't be used"):
+        environment_files(DEFAULTS, Given(**given))
+
+
+def test_the_projects_own_lower_bounds_are_what_is_pinned_from():
+    text = (Path(__file__).parent.parent.parent / "pyproject.toml").read_text()
+    assert all(f'"{name}' in text for name in ALWAYS)
+
+
+LOCAL = DirectUrl(url="file:///home/me/mine", is_directory=True)
+
+
+def plan(tmp_path, direct=None, problems=()) -> Plan:
+    mine = installed(tmp_path, "mine", "1.0", direct=direct)
+    return Plan(
+        distributions={"mine": "1.0", THIS_DISTRIBUTION: __version__},
+        roles={"mine": "code", THIS_DISTRIBUTION: "serving"},
+        closure={"mine": "1.0", THIS_DISTRIBUTION: __version__},
+        requires={"mine": ()},
+        problems=problems,
+        installed=(mine,),
+    )
+
+
+def test_what_only_this_machine_has_is_refused(tmp_path):
+    with pytest.raises(ModelNotLoggableError, match=r"`mine` 1\.0 was installed from `file:///home/me/mine`"):
+        files_for(plan(tmp_path, LOCAL), Given())
+
+
+def test_extra_requirements_may_say_where_it_can_be_had(tmp_path):
+    line = "mine @ git+https://example.org/mine@abc"
+    files = files_for(plan(tmp_path, LOCAL), Given(extra_pip_requirements=[line]))
+    assert [text for text in files.pip_requirements if text.startswith("mine")] == [line]
+    (tmp_path / "more.txt").write_text(line)
+    files = files_for(plan(tmp_path, LOCAL), Given(extra_pip_requirements=str(tmp_path / "more.txt")))
+    assert [text for text in files.pip_requirements if text.startswith("mine")] == [line]
+
+
+@pytest.mark.parametrize(
+    "given", [{"pip_requirements": ["mine==1.0"]}, {"conda_env": {"dependencies": ["pip", {"pip": ["mine"]}]}}]
+)
+def test_own_lists_are_taken_at_their_word(given, tmp_path):
+    assert "mine" in names_of(files_for(plan(tmp_path, LOCAL), Given(**given)).pip_requirements)
+
+
+def test_a_lock_is_written_where_nothing_else_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "make_lock", lambda _, *, carried: f"locked with {sorted(carried)}")
+    own_wheel(tmp_path / "kerasguard" / "wheels")
+    write_files(plan(tmp_path), Given(), tmp_path)
+    assert (tmp_path / "pylock.toml").read_text() == f"locked with {[THIS_DISTRIBUTION]}"
+    (tmp_path / "other").mkdir()
+    write_files(plan(tmp_path), Given(extra_pip_requirements=["packaging"]), tmp_path / "other")
+    assert not (tmp_path / "other" / "pylock.toml").exists()
+
+
+def test_what_doesnt_fit_together_is_told(tmp_path, caplog):
+    problem = Problem(distribution="mine", name="other", specifier=">=2", found=None)
+    with caplog.at_level(logging.WARNING):
+        write_files(plan(tmp_path, problems=(problem,)), Given(), tmp_path)
+    assert "`other>=2`, which `mine` requires, isn't installed" in caplog.text

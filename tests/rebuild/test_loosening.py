@@ -1,0 +1,85 @@
+"""Which pins give way: an index in a table stands for the resolver."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from packaging.requirements import Requirement
+
+from mlflow_kerasguard.rebuild.commands import ToolFailed
+from mlflow_kerasguard.rebuild.loosening import dropped, loosen
+from mlflow_kerasguard.rebuild.plans import Pin
+
+#: Name to releases, the newest first, each with what it requires.
+INDEX = {
+    "keras": {"3.15.1": [], "3.8.0": []},
+    "tensorflow": {
+        "2.20.0": ["keras>=3.10", "numpy>=1.26"],
+        "2.19.1": ["keras>=3.5", "numpy<2.2"],
+        "2.5.0": [],  # Old metadata promises whatever is wanted.
+    },
+    "numpy": {"2.3.5": [], "2.1.3": []},
+    "pandas": {"3.0": ["numpy>=2.2"], "2.0": []},
+    "scipy": {"1.15": []},
+}
+
+
+def resolve(pins):
+    """The newest releases that go together."""
+    wanted = [Requirement(pin.text) for pin in pins]
+    # What is asked for is settled before what follows from it, as installers do.
+    names = list(dict.fromkeys([*(requirement.name for requirement in wanted), "keras", "numpy"]))
+    for versions in itertools.product(*(INDEX.get(name, {}) for name in names)):
+        chosen = dict(zip(names, versions, strict=True))
+        needed = [Requirement(text) for name, version in chosen.items() for text in INDEX[name][version]]
+        if all(chosen[each.name] in each.specifier for each in (*wanted, *needed)):
+            return chosen
+    raise ToolFailed("nothing goes together")
+
+
+def pins(*texts, fixed=1):
+    return [Pin(name=Requirement(text).name, text=text, fixed=n < fixed) for n, text in enumerate(texts)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (["keras==3.15.1", "tensorflow==2.20.0", "numpy==2.3.5"], None),
+        (["keras==3.8.0", "scipy==1.15"], None),
+        (
+            ["keras==3.8.0", "scipy==1.15", "numpy==2.3.5", "tensorflow==2.20.0"],
+            ["keras==3.8.0", "tensorflow==2.19.1", "scipy==1.15", "numpy"],
+        ),
+        (
+            ["tensorflow==2.19.1", "keras==3.15.1", "pandas==3.0", "scipy==1.15", "numpy==2.1.3"],
+            ["tensorflow==2.19.1", "keras==3.15.1", "pandas", "scipy==1.15", "numpy==2.1.3"],
+        ),
+    ],
+)
+def test_pins_give_way_only_where_they_have_to(asked, expected):
+    assert [pin.text for pin in loosen(pins(*asked), resolve)] == (expected or asked)
+
+
+def test_what_was_asked_for_never_gives_way():
+    with pytest.raises(ToolFailed):
+        loosen(pins("keras==3.8.0", "tensorflow==2.20.0", "numpy==2.3.5", fixed=2), resolve)
+
+
+def test_a_mistake_is_told_after_two_questions():
+    asked = []
+
+    def count(items):
+        asked.append(items)
+        raise ToolFailed("no such thing")
+
+    with pytest.raises(ToolFailed, match="no such thing"):
+        loosen(pins("thing==1", "keras==3.8.0", "tensorflow==2.20.0", "numpy==2.3.5"), count)
+    assert len(asked) == 2
+
+
+def test_what_gave_way_is_told():
+    asked = pins("keras==3.8.0", "tensorflow==2.20.0", "numpy==2.3.5", "gone==1")
+    now = pins("keras==3.8.0", "tensorflow==2.19.1", "numpy==2.3.5", "gone")
+    versions = {"keras": "3.8.0", "tensorflow": "2.19.1", "numpy": "2.3.5"}
+    assert dropped(asked, now, versions) == ("tensorflow==2.20.0: 2.19.1 instead", "gone==1: not installed")
