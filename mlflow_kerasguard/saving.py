@@ -40,7 +40,6 @@ from mlflow_kerasguard.rehearsal_record import SKIPPED, Rehearsal
 from mlflow_kerasguard.rules.config import LAMBDA
 from mlflow_kerasguard.signature import SCHEMA_VERSION, CompatibilitySignature, PackagedCode
 from mlflow_kerasguard.source_code.definitions import Module
-from mlflow_kerasguard.wheels import own_wheel
 
 _logger = logging.getLogger(__name__)
 
@@ -130,9 +129,8 @@ def prepare(request: Request, directory: Path) -> Prepared:
         work = import_work(code, modules)
         contracts = require_kept(spec, live, runtime, work, allow_lambda=request.allow_lambda)
         _write_code(code, directory)
-        own_wheel(directory / artifact.WHEELS_DIRECTORY)
         plan = make_plan(runtime.package, runtime.backend, code.needed_modules)
-        environment = files_for(plan, request.given)  # What can't be used is told before the model predicts.
+        environment = files_for(plan, request.given, directory)  # What can't be used is told before the model predicts.
         recorded = record_predictions(request.model, request.signature, request.input_example, directory)
         compatibility = CompatibilitySignature(
             model_file=model_file,
@@ -163,6 +161,8 @@ def prepare(request: Request, directory: Path) -> Prepared:
             )
             compatibility, plan = _rehearsed(process, job, compatibility, code)
     write_files(plan, request.given, directory)
+    wheels = _digests(directory, [artifact.WHEELS_DIRECTORY])  # What was imported in the rehearsal may have added some.
+    compatibility = replace(compatibility, files={**compatibility.files, **wheels})
     compatibility = packing.carry_out(compatibility, directory) if packing is not None else compatibility
     return Prepared(
         directory=directory,

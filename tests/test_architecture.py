@@ -24,7 +24,7 @@ PACKAGE = ROOT / "mlflow_kerasguard"
 #: From the bottom up; a module imports from its own layer and those listed before it.
 #: `x.*` is everything inside the package `x`.
 LAYERS = {
-    "values": "version errors findings policies roles source_identity observed packable model keras_api environment layouts saved_graph",
+    "values": "version wheel_labels errors findings policies roles source_identity observed packable model keras_api environment layouts saved_graph",
     "readers": "formats formats.* keras_api.* environment.* tensorflow_api tensorflow_api.* source_code source_code.*",
     "rules": "rules rules.*",
     "engine": "engine",

@@ -155,6 +155,11 @@ def keras_pin() -> str:
     return f"{keras.__name__.replace('_', '-')}=={keras.__version__}"
 
 
+#: Keras comes without a backend; but for tf-keras, which requires TensorFlow by itself.
+LEFT_OUT = (
+    (["mlflow"], "leave out `tf-keras`") if keras.__name__ == "tf_keras" else ([keras_pin()], f"leave out `{BACKEND}")
+)
+
 REFUSED = {
     "no Keras model": (lambda: 3, {}, ModelNotLoggableError, "`builtins.int`"),
     "unbuilt": (_unbuilt, {}, ModelNotLoggableError, "no weights yet"),
@@ -174,9 +179,9 @@ REFUSED = {
     "requirements": (sequential, {"pip_requirements": "absent.txt"}, UsageError, "absent.txt"),
     "requirements without the backend": (
         sequential,
-        {"pip_requirements": [keras_pin()], "input_example": rows(2, 3)},
+        {"pip_requirements": LEFT_OUT[0], "input_example": rows(2, 3)},
         UnsuitableRequirementsError,
-        f"leave out `{BACKEND}",
+        LEFT_OUT[1],
     ),
     "too many requirements": (
         sequential,

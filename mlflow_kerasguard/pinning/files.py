@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name
 
 from mlflow_kerasguard import mlflow_private
-from mlflow_kerasguard.artifact import PYLOCK, WHEELS_DIRECTORY, sha256_of
-from mlflow_kerasguard.errors import UsageError
+from mlflow_kerasguard.artifact import PYLOCK
+from mlflow_kerasguard.errors import ModelNotLoggableError, UsageError
+from mlflow_kerasguard.pinning.carried import CarriedWheel, carried_wheels, write_wheels
 from mlflow_kerasguard.pinning.direct import THIS_DISTRIBUTION
-from mlflow_kerasguard.pinning.installed import read_text
-from mlflow_kerasguard.pinning.lines import needs_wheel, own_line, require_index, warn_of_local
-from mlflow_kerasguard.pinning.lock import CarriedWheel
+from mlflow_kerasguard.pinning.installed import Installed, read_text
+from mlflow_kerasguard.pinning.lines import OWN_PIN, tell_of_local, with_labels, with_wheels
 from mlflow_kerasguard.pinning.plan import Plan, make_lock
-from mlflow_kerasguard.wheels import with_label, with_own_wheel
 
 _logger = logging.getLogger(__name__)
 
@@ -41,17 +40,30 @@ class Given:
         return names_of(line for line in extra if isinstance(line, str))
 
     @property
+    def replaces(self) -> bool:
+        """Whether the user's own list stands in place of the pins."""
+        return self.pip_requirements is not None or self.conda_env is not None
+
+    @property
     def is_nothing(self) -> bool:
         return self.pip_requirements is None and self.extra_pip_requirements is None and self.conda_env is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentFiles:
-    """The contents of the environment files of an MLflow model."""
+    """The contents of the environment files of an MLflow model.
+
+    Attributes:
+        conda_env: of ``conda.yaml``.
+        pip_requirements: the lines of ``requirements.txt``.
+        pip_constraints: the lines of ``constraints.txt``.
+        labelled_pins: those of the requirements that wheels in the model meet, with the label of these.
+    """
 
     conda_env: Mapping[str, Any]
     pip_requirements: tuple[str, ...]
     pip_constraints: tuple[str, ...]
+    labelled_pins: tuple[str, ...] = ()
 
     def write(self, directory: Path, *, lock: str | None = None) -> None:
         """Write them under MLflow's names.
@@ -70,48 +82,64 @@ class EnvironmentFiles:
             (directory / names["constraints"]).write_text("\n".join(self.pip_constraints), encoding="utf-8")
         if lock is not None:
             (directory / PYLOCK).write_text(lock, encoding="utf-8")
-        # The only pin with a digest that the managers `virtualenv` and `uv` name their environments after.
-        own = [line for line in with_label(self.pip_requirements) if line not in self.pip_requirements]
-        mlflow_private.write_python_env(directory / names["python"], own)
+        # The only pins with a digest that the managers `virtualenv` and `uv` name their environments after.
+        mlflow_private.write_python_env(directory / names["python"], list(self.labelled_pins))
 
 
-def environment_files(defaults: list[str], given: Given) -> EnvironmentFiles:
+def environment_files(
+    defaults: list[str], given: Given, carried: Mapping[str, CarriedWheel] | None = None
+) -> EnvironmentFiles:
     """Combine the pins with what the user gave, as MLflow's flavors do.
 
     Args:
         defaults: the pins that are written where the user says nothing.
         given: pip requirements replace the defaults, extra ones are added, a conda environment replaces everything.
+        carried: the wheels that travel with the model.
 
     Raises:
         UsageError: more than one is given, or one can't be read.
     """
+    carried = carried or {}
     try:
         conda, lines, constraints = mlflow_private.process_requirements(
             defaults, given.pip_requirements, given.extra_pip_requirements, given.conda_env
         )
     except (OSError, TypeError, ValueError, mlflow_private.exception_class()[0]) as error:
         raise UsageError(f"the given requirements can't be used: {error}") from error
-    lines = _with_loader(lines)
-    conda = mlflow_private.with_pip_requirements(conda, with_label(lines))
-    if given.conda_env is not None or given.pip_requirements is not None:
+    # This package is added where the user's list lacks it: MLmodel names it as the loader.
+    lines = with_wheels(lines if THIS_DISTRIBUTION in names_of(lines) else [*lines, OWN_PIN], carried)
+    labelled = with_labels(lines, carried)
+    if given.replaces:
         _warn_of_missing(defaults, lines)
-    return EnvironmentFiles(conda_env=conda, pip_requirements=tuple(lines), pip_constraints=tuple(constraints))
+    return EnvironmentFiles(
+        conda_env=mlflow_private.with_pip_requirements(conda, labelled),
+        pip_requirements=tuple(lines),
+        pip_constraints=tuple(constraints),
+        labelled_pins=tuple(line for line in labelled if line not in lines),
+    )
 
 
-def files_for(plan: Plan, given: Given) -> EnvironmentFiles:
-    """The environment files of a model, without the lock.
+def files_for(plan: Plan, given: Given, directory: Path) -> EnvironmentFiles:
+    """The environment files of a model, without the lock; the wheels that they name are written.
+
+    Args:
+        plan: what the model needs.
+        given: what the user says.
+        directory: the model's.
 
     Raises:
-        ModelNotLoggableError: only this machine has something that the model needs.
+        ModelNotLoggableError: only this machine has something that the model needs, and no wheel of it can be made,
+            or the user's own list lacks it.
         UsageError: what is given can't be used.
     """
-    local = {item.name for item in plan.installed if needs_wheel(item, plan.roles[item.name])}
+    if given.replaces:
+        files = environment_files(plan.lines(), given, write_wheels((), directory))
+        _require_named(plan.local, names_of(files.pip_requirements))
+        return files
     # Where the user says where something can be had, its name and version from here would only contradict.
-    elsewhere = local & given.extra_names
-    files = environment_files([line for line in plan.lines() if not names_of([line]) & elsewhere], given)
-    replaced = given.pip_requirements is not None or given.conda_env is not None
-    require_index(plan.installed, plan.roles, names_of(files.pip_requirements) if replaced else frozenset(elsewhere))
-    return files
+    elsewhere = {item.name for item in plan.local} & given.extra_names
+    carried = write_wheels((item for item in plan.local if item.name not in elsewhere), directory)
+    return environment_files([line for line in plan.lines() if not names_of([line]) & elsewhere], given, carried)
 
 
 def write_files(plan: Plan, given: Given, directory: Path) -> None:
@@ -120,29 +148,24 @@ def write_files(plan: Plan, given: Given, directory: Path) -> None:
     Args:
         plan: what the model needs.
         given: what the user says.
-        directory: the model's; the wheels that travel with it are there already.
+        directory: the model's.
     """
-    carried = carried_wheels(directory) if given.is_nothing else {}
-    files_for(plan, given).write(directory, lock=make_lock(plan, carried=carried) if given.is_nothing else None)
+    files = files_for(plan, given, directory)
+    carried = carried_wheels(directory)
+    files.write(directory, lock=make_lock(plan, carried=carried) if given.is_nothing else None)
     if plan.problems and given.is_nothing:
         _logger.warning("what is installed doesn't fit together: %s", "; ".join(map(str, plan.problems)))
-    warn_of_local(plan.installed, plan.roles)
+    tell_of_local(plan.installed, carried)
 
 
-def carried_wheels(directory: Path) -> dict[str, CarriedWheel]:
-    """The wheels in a model's directory, by distribution."""
-    paths = sorted((directory / WHEELS_DIRECTORY).glob("*.whl"))
-    return {
-        str(parse_wheel_filename(path.name)[0]): CarriedWheel(
-            path=path.relative_to(directory).as_posix(), sha256=sha256_of(path)
-        )
-        for path in paths
-    }
-
-
-def _with_loader(lines: list[str]) -> list[str]:
-    """Add this package where the user's list lacks it: MLmodel names it as the loader."""
-    return with_own_wheel(lines if THIS_DISTRIBUTION in names_of(lines) else [*lines, own_line()])
+def _require_named(local: Iterable[Installed], given: frozenset[str]) -> None:
+    """Refuse a list of the user's own that lacks what only this machine has."""
+    for item in local:
+        if item.name not in given:
+            raise ModelNotLoggableError(
+                f"{item.described}, which only this machine has, and the given requirements don't name it; "
+                "name in them where it can be had, or leave them out, and a wheel of it travels with the model"
+            )
 
 
 def _warn_of_missing(defaults: list[str], lines: list[str]) -> None:

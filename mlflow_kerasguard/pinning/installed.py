@@ -34,6 +34,13 @@ class Installed:
         return self.distribution.version
 
     @property
+    def described(self) -> str:
+        """What it is and where it came from, to be told to a person."""
+        url = self.direct.url if self.direct else None
+        came = f"was installed from `{url}`" if url else "came out of a logged model"
+        return f"`{self.name}` {self.version} {came}"
+
+    @property
     def is_pure(self) -> bool:
         """Whether it holds nothing that was compiled, as its wheel says."""
         tags = [line for line in read_text(self.directory / "WHEEL").splitlines() if line.startswith("Tag:")]

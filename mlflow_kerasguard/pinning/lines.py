@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from mlflow_kerasguard.errors import ModelNotLoggableError
+from mlflow_kerasguard.artifact import WHEELS_DIRECTORY
+from mlflow_kerasguard.pinning.carried import CarriedWheel
 from mlflow_kerasguard.pinning.direct import THIS_DISTRIBUTION
 from mlflow_kerasguard.pinning.installed import Installed
 from mlflow_kerasguard.roles import CODE, TRANSITIVE
 from mlflow_kerasguard.version import __version__
+from mlflow_kerasguard.wheel_labels import is_labelled, unlabelled
 
 _logger = logging.getLogger(__name__)
 
+#: The line for this package, which MLmodel names as the loader.
+OWN_PIN = f"{THIS_DISTRIBUTION}=={__version__}"
 
-def own_line() -> str:
-    """The line for this package, which MLmodel names as the loader."""
-    return f"{THIS_DISTRIBUTION}=={__version__}"
+#: What makes installers look into the model, beside its requirements file. An option of the whole file: pip takes
+#: no path relative to the file in a requirement, and images are built in another directory.
+FIND_LINKS = f"--find-links {WHEELS_DIRECTORY}"
 
 
 def pins(distributions: Mapping[str, str]) -> list[str]:
@@ -32,7 +37,7 @@ def requirement_lines(direct: Iterable[Installed]) -> list[str]:
     Args:
         direct: without this package, whose line is added.
     """
-    return sorted([*map(_line, direct), own_line()])
+    return sorted([*map(_line, direct), OWN_PIN])
 
 
 def _line(installed: Installed) -> str:
@@ -41,50 +46,74 @@ def _line(installed: Installed) -> str:
     return installed.direct.requirement(installed.name)
 
 
+def with_wheels(lines: Iterable[str], carried: Collection[str]) -> list[str]:
+    """Lines of a requirements file, with where the wheels are that travel with the model.
+
+    Args:
+        lines: with a pin of this package, be it from another model's file.
+        carried: the distributions that have a wheel in the model.
+
+    Returns:
+        The pins are without the wheels' labels: installers prefer a labelled version, and MLflow doesn't warn where
+        the checkout itself is installed.
+    """
+    kept = [OWN_PIN if _asks_for_other_wheel(line) else line for line in lines if line != FIND_LINKS]
+    return [FIND_LINKS, *kept] if carried else kept
+
+
+def with_labels(lines: Iterable[str], carried: Mapping[str, CarriedWheel]) -> list[str]:
+    """The same lines with pins that only the carried wheels meet.
+
+    For files that environments are named after: with another wheel they have another name.
+    """
+    return [_with_label(line, carried) for line in lines]
+
+
+def _with_label(line: str, carried: Mapping[str, CarriedWheel]) -> str:
+    name, _, version = line.partition("==")
+    wheel = carried.get(canonicalize_name(name.strip()))
+    return f"{name}=={wheel.version}" if wheel and unlabelled(wheel.version) == version else line
+
+
+def _asks_for_other_wheel(line: str) -> bool:
+    """Whether a requirement asks for a version of this package that only another model's wheel has."""
+    name, _, version = line.partition("==")
+    return name.strip() == THIS_DISTRIBUTION and is_labelled(version)
+
+
 def needs_wheel(installed: Installed, role: str) -> bool:
     """Whether only this machine has a distribution, so that a wheel of it has to travel with the model.
 
     A wheel file of what others require is as good as any that an index has: whole environments are
     installed from such files where there is no network.
     """
+    if installed.name == THIS_DISTRIBUTION:
+        return False
+    if is_labelled(installed.version):
+        return True
     direct = installed.direct
-    if direct is None or not direct.is_local or installed.name == THIS_DISTRIBUTION:
+    if direct is None or not direct.is_local:
         return False
     return installed.is_pure and (role == CODE or (role == TRANSITIVE and direct.is_directory))
 
 
-def warn_of_local(closure: Iterable[Installed], roles: Mapping[str, str]) -> None:
-    """Say which pins only name what can't be had from elsewhere: an index may have it, and may not."""
-    local = [
-        item.name
-        for item in closure
-        if item.direct is not None
-        and (item.direct.is_local or item.direct.url.startswith("file:"))
-        and item.name != THIS_DISTRIBUTION
-        and not needs_wheel(item, roles[item.name])
-    ]
-    if local:
-        _logger.warning(
-            "%s came from files or directories of this machine: where the model is served, an index has to have them",
-            ", ".join(f"`{name}`" for name in local),
-        )
-
-
-def require_index(closure: Iterable[Installed], roles: Mapping[str, str], given: frozenset[str]) -> None:
-    """Refuse what only this machine has.
+def tell_of_local(closure: Iterable[Installed], carried: Collection[str]) -> None:
+    """Say what travels with the model, and which pins only name what can't be had from elsewhere.
 
     Args:
         closure: what the model needs.
-        roles: what for, by name.
-        given: distributions that the user's own requirements name.
-
-    Raises:
-        ModelNotLoggableError: a distribution was installed from a directory or a file.
+        carried: the distributions that have a wheel in the model.
     """
+    local = []
     for item in closure:
-        if item.direct is not None and item.name not in given and needs_wheel(item, roles[item.name]):
-            raise ModelNotLoggableError(
-                f"`{item.name}` {item.version} was installed from `{item.direct.url}`, which only this machine has; "
-                "install it from its repository (`pip install git+…`) or an index, or name in "
-                "`extra_pip_requirements` where it can be had"
-            )
+        if item.name == THIS_DISTRIBUTION:
+            continue
+        if item.name in carried:
+            _logger.warning("%s, which only this machine has: a wheel of it travels with the model", item.described)
+        elif item.direct is not None and (item.direct.is_local or item.direct.url.startswith("file:")):
+            local.append(f"`{item.name}`")
+    if local:
+        _logger.warning(
+            "%s came from files or directories of this machine: where the model is served, an index has to have them",
+            ", ".join(local),
+        )

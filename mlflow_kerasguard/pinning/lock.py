@@ -12,6 +12,7 @@ from typing import Any
 
 from packaging.version import Version
 
+from mlflow_kerasguard.pinning.carried import CarriedWheel
 from mlflow_kerasguard.pinning.direct_url import DirectUrl
 from mlflow_kerasguard.pinning.known_files import KnownFile
 from mlflow_kerasguard.pinning.toml_text import to_toml
@@ -19,19 +20,6 @@ from mlflow_kerasguard.pinning.toml_text import to_toml
 LOCK_VERSION = "1.0"
 #: The name of our table below `tool`.
 TOOL = "mlflow-kerasguard"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CarriedWheel:
-    """A wheel that travels with the model.
-
-    Attributes:
-        path: relative to the model's directory.
-        sha256: its digest.
-    """
-
-    path: str
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,10 @@ import logging
 import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from packaging.markers import default_environment
 
+from mlflow_kerasguard.pinning.carried import CarriedWheel
 from mlflow_kerasguard.pinning.closure import Problem, close
 from mlflow_kerasguard.pinning.direct import (
     THIS_DISTRIBUTION,
@@ -20,8 +20,8 @@ from mlflow_kerasguard.pinning.direct import (
 )
 from mlflow_kerasguard.pinning.installed import Installed, InstalledDistributions
 from mlflow_kerasguard.pinning.known_files import find_file, uv_cache
-from mlflow_kerasguard.pinning.lines import requirement_lines
-from mlflow_kerasguard.pinning.lock import CarriedWheel, Locked, LockedFor, lockable, write_lock
+from mlflow_kerasguard.pinning.lines import needs_wheel, requirement_lines
+from mlflow_kerasguard.pinning.lock import Locked, LockedFor, lockable, write_lock
 from mlflow_kerasguard.pinning.modules import ModuleOwners
 from mlflow_kerasguard.roles import SERVING
 from mlflow_kerasguard.version import __version__
@@ -52,9 +52,18 @@ class Plan:
     problems: tuple[Problem, ...]
     installed: tuple[Installed, ...]
 
+    @property
+    def local(self) -> tuple[Installed, ...]:
+        """What only this machine has."""
+        return tuple(item for item in self.installed if needs_wheel(item, self.roles[item.name]))
+
     def lines(self) -> list[str]:
-        """The lines of ``requirements.txt``."""
-        return requirement_lines(item for item in self.installed if item.name in self.distributions)
+        """The lines of ``requirements.txt``, also for what only this machine has.
+
+        If what others require of that kind weren't pinned, an index's release of the same name could take its place.
+        """
+        named = self.distributions.keys() | {item.name for item in self.local}
+        return requirement_lines(item for item in self.installed if item.name in named)
 
 
 def make_plan(
@@ -114,13 +123,17 @@ def make_lock(plan: Plan, *, carried: Mapping[str, CarriedWheel] | None = None) 
         return None
     own = carried.get(THIS_DISTRIBUTION)
     packages = [
-        Locked(name=name, version=plan.closure[name], source=source, requires=plan.requires[name])
+        Locked(name=name, version=_version(source, plan.closure[name]), source=source, requires=plan.requires[name])
         for name, source in sources.items()
         if source is not None
     ]
     if own is not None:
-        packages.append(Locked(name=THIS_DISTRIBUTION, version=Path(own.path).name.split("-")[1], source=own))
+        packages.append(Locked(name=THIS_DISTRIBUTION, version=own.version, source=own))
     markers = {name: str(value) for name, value in default_environment().items()}
     target = LockedFor(python=platform.python_version(), markers=markers)
     left_out = () if own is not None else (THIS_DISTRIBUTION,)
     return write_lock(packages, target, creator=f"mlflow-kerasguard {__version__}", left_out=left_out)
+
+
+def _version(source: object, version: str) -> str:
+    return source.version if isinstance(source, CarriedWheel) else version

@@ -138,6 +138,7 @@ def _answer(job: Mapping[str, Any]) -> dict[str, Any]:
     """Check, load, predict and compare, as if the sources weren't there."""
     from mlflow_kerasguard.loading import load_model
 
+    sys.path.insert(0, job["wheels"])  # First, so that it is what travels that is proven.
     _hide(
         job["hidden"], [job["directory"], sys.prefix, sys.base_prefix, str(Path(job["answer"]).parent), *job["visible"]]
     )

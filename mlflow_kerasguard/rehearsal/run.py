@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +112,7 @@ class RehearsalProcess:
                 "golden": artifact.GOLDEN if job.inputs else None,
                 "compile": job.compile,
                 "trusted": list(job.trusted),
+                "wheels": _unpack_wheels(job.directory / artifact.WHEELS_DIRECTORY, self._scratch / "wheels"),
                 "hidden": _roots(job.sources),
                 "visible": [*self._path, *map(os.path.dirname, self._elsewhere.values())],
             }
@@ -143,6 +145,19 @@ class RehearsalProcess:
     def _last_lines(self) -> str:
         lines = (self._scratch / "output").read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(f"  {line}" for line in lines[-_LAST_LINES:])
+
+
+def _unpack_wheels(wheels: Path, target: Path) -> str:
+    """Unpack what travels with the model besides this package, which runs already.
+
+    Editable installations among it can't be imported otherwise: the process doesn't follow their links.
+    """
+    target.mkdir()
+    for path in sorted(wheels.glob("*.whl")):
+        if not path.name.startswith(f"{_OWN_PACKAGE}-"):
+            with zipfile.ZipFile(path) as archive:
+                archive.extractall(target)
+    return str(target)
 
 
 def _judge(answer: dict[str, Any], job: Job) -> Rehearsal:

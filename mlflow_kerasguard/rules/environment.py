@@ -17,6 +17,7 @@ from mlflow_kerasguard.roles import CODE, DECISIVE
 from mlflow_kerasguard.rules.registry import rule
 from mlflow_kerasguard.rules.view import KERAS_3, is_keras_3, keras_api, keras_is_missing, keras_package
 from mlflow_kerasguard.saved_graph import find_graph
+from mlflow_kerasguard.wheel_labels import unlabelled
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -210,7 +211,7 @@ def other_version(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unk
         saved_with[package] = model.keras_version
     for name in sorted(_decisive(model, package) & set(saved_with)):
         installed = env.distributions.get(name)
-        if installed is not None and installed.version != saved_with[name]:
+        if installed is not None and unlabelled(installed.version) != unlabelled(saved_with[name]):
             yield Mismatch(
                 where="environment",
                 expected=f"`{name}` {saved_with[name]}",

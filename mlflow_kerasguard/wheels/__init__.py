@@ -7,25 +7,12 @@ same bytes, and the version can carry their digest.
 
 from mlflow_kerasguard.wheels.contents import WheelContents, write_wheel
 from mlflow_kerasguard.wheels.installed import contents_of
-from mlflow_kerasguard.wheels.own import (
-    FIND_LINKS,
-    PLAIN_PIN,
-    THIS_DISTRIBUTION,
-    own_pin,
-    own_wheel,
-    with_label,
-    with_own_wheel,
-)
+from mlflow_kerasguard.wheels.own import THIS_DISTRIBUTION, own_wheel
 
 __all__ = [
-    "FIND_LINKS",
-    "PLAIN_PIN",
     "THIS_DISTRIBUTION",
     "WheelContents",
     "contents_of",
-    "own_pin",
     "own_wheel",
-    "with_label",
-    "with_own_wheel",
     "write_wheel",
 ]

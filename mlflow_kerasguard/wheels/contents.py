@@ -15,6 +15,8 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from mlflow_kerasguard.wheel_labels import labelled, unlabelled
+
 METADATA = "METADATA"
 
 #: The least that an archive can state. Times would make two archives of the same files differ.
@@ -27,9 +29,6 @@ _TAG = "py3-none-any"
 #: Without a version of this package: the same contents are the same wheel, whoever wrote it.
 _WHEEL = f"Wheel-Version: 1.0\nGenerator: kerasguard\nRoot-Is-Purelib: true\nTag: {_TAG}\n".encode()
 
-#: Unlike the `g…` that tools make of a commit, so that neither is taken for the other.
-_LABEL_PREFIX = "kg"
-_LABEL = re.compile(rf"(?:\+|\.){_LABEL_PREFIX}[0-9a-f]{{12}}$")
 _VERSION_FIELD = re.compile(rb"^Version:[^\r\n]*", re.MULTILINE)
 
 
@@ -62,13 +61,8 @@ class WheelContents:
         return digest.hexdigest()
 
     def labelled(self) -> WheelContents:
-        """The same contents under a version that carries their digest, such as ``0.1.0+kg1a2b3c4d5e6f``.
-
-        Where the version has such a label already, the new one stands in its place.
-        """
-        version = unlabelled(self.version)
-        separator = "." if "+" in version else "+"
-        return replace(self, version=f"{version}{separator}{_LABEL_PREFIX}{self.digest[:12]}")
+        """The same contents under a version that carries their digest, such as ``0.1.0+kg1a2b3c4d5e6f``."""
+        return replace(self, version=labelled(self.version, self.digest))
 
     def to_bytes(self) -> bytes:
         """The archive. The same contents give the same bytes, as far as the same zlib compresses them."""
@@ -89,11 +83,6 @@ class WheelContents:
     @property
     def _stem(self) -> str:
         return f"{canonicalize_name(self.name).replace('-', '_')}-{Version(self.version)}"
-
-
-def unlabelled(version: str) -> str:
-    """A version without the digest that :meth:`WheelContents.labelled` gave it."""
-    return _LABEL.sub("", version)
 
 
 def write_wheel(contents: WheelContents, directory: Path) -> Path:

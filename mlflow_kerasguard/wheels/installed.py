@@ -17,7 +17,8 @@ from pathlib import Path, PurePosixPath
 from packaging.utils import canonicalize_name
 
 from mlflow_kerasguard.errors import UsageError
-from mlflow_kerasguard.wheels.contents import METADATA, WheelContents, unlabelled
+from mlflow_kerasguard.wheel_labels import unlabelled
+from mlflow_kerasguard.wheels.contents import METADATA, WheelContents
 
 _DIRECT_URL = "direct_url.json"
 
@@ -36,6 +37,8 @@ _NOT_METADATA = frozenset(
     }
 )
 _CACHE = "__pycache__"
+#: What lies beside a package in a checkout that isn't laid out with `src`.
+_NOT_PACKAGED = frozenset({"docs", "examples", "test", "tests"})
 _COMPILED = (".pyc", ".pyo")
 
 
@@ -119,9 +122,25 @@ def _files_of_modules(
 
 
 def _top_level(distribution: Distribution, name: str) -> list[str]:
-    """The modules that setuptools lists; else the one that is called as the distribution."""
+    """The modules that setuptools lists; else the one that is called as the distribution, or the only one there."""
     listed = (distribution.read_text("top_level.txt") or "").split()
-    return listed or [canonicalize_name(name).replace("-", "_")]
+    if listed:
+        return listed
+    usual = canonicalize_name(name).replace("-", "_")
+    linked = {module for directory in _linked(distribution) for module in _packages(directory)}
+    return list(linked) if len(linked) == 1 and usual not in linked else [usual]
+
+
+def _linked(distribution: Distribution) -> Iterator[Path]:
+    """The directories that an editable installation puts on the path."""
+    for entry in distribution.files or ():
+        if entry.suffix == ".pth":
+            lines = _read(distribution, entry).decode(errors="replace").splitlines()
+            yield from (Path(line) for line in lines if line and not line.startswith(("#", "import ", "import\t")))
+
+
+def _packages(directory: Path) -> Iterator[str]:
+    yield from (path.parent.name for path in directory.glob("*/__init__.py") if path.parent.name not in _NOT_PACKAGED)
 
 
 def _location(module: str, name: str) -> Path:

@@ -1,7 +1,8 @@
 """A model that is served from its artifact alone: MLflow's environment managers, and the steps of its image.
 
-No index has this package. A project logs a model with a layer of its own; whatever is installed for it
-afterwards gets the guard out of the model. The project's backend is JAX, a third of TensorFlow's size, and
+No index has this package. A project logs a model with a layer of its own, another layer of a distribution that
+was installed from a directory, and what that requires is an editable installation; whatever is installed for the
+model afterwards gets these and the guard out of the model. The project's backend is JAX, a third of TensorFlow's size, and
 what is installed shares uv's cache where uv installs it.
 """
 
@@ -23,6 +24,7 @@ import numpy as np
 import pytest
 
 from tests.live.environments import ROOT, UV, make_environment, run
+from tests.live.local_projects import LOCAL, write_project
 from tests.live.servers import free_port, score, serving
 
 pytestmark = pytest.mark.live
@@ -43,10 +45,11 @@ class Scale(keras.layers.Layer):
 TRAIN = f"""
 import json, sys
 import keras, mlflow_kerasguard, numpy as np
+from acme_layers import Shift
 from own_layers import Scale
 
 rows = np.array({ROWS}, "float32")
-model = keras.Sequential([keras.layers.InputLayer((3,)), keras.layers.Dense(2), Scale()])
+model = keras.Sequential([keras.layers.InputLayer((3,)), keras.layers.Dense(2), Scale(), Shift()])
 mlflow_kerasguard.save_model(model, sys.argv[1], input_example=rows)
 print(json.dumps(np.asarray(model(rows)).tolist()))
 """
@@ -58,12 +61,14 @@ import mlflow.pyfunc, numpy as np
 print(json.dumps(mlflow.pyfunc.load_model(sys.argv[1]).predict(np.array({ROWS}, "float32")).tolist()))
 """
 
-#: Where a fresh interpreter gets the guard from, and the version that it has there.
+#: Where a fresh interpreter gets these from, and the versions that they have there.
 WITNESS = """
 from importlib.metadata import version
-import mlflow_kerasguard
+import acme_tools, mlflow_kerasguard
 
-print(mlflow_kerasguard.__file__, version("mlflow-kerasguard"))
+for module in (acme_tools, mlflow_kerasguard):
+    name = module.__name__.replace("_", "-")
+    print(module.__file__, f"{name}=={version(name)}")
 """
 
 #: In front of the real one. MLflow gives each call of `predict` a pyenv of its own, which compiles its Python:
@@ -105,21 +110,23 @@ class Project:
             "PIP_NO_CACHE_DIR": "1",
         }
 
-    def require_guard_of_the_model(self, interpreter: Path, directory: Path) -> None:
-        """See that an environment has the guard of its own, and from the model."""
+    def require_wheels_of_the_model(self, interpreter: Path, directory: Path) -> None:
+        """See that an environment has the guard and the local projects of its own, and from the model."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        place, version = _run([interpreter, "-c", WITNESS], directory, clean).split()
-        assert Path(place).is_relative_to(interpreter.parent.parent)
-        assert f"- mlflow-kerasguard=={version}" in (self.model / "python_env.yaml").read_text().splitlines()
-        assert "+kg" in version
+        for line in _run([interpreter, "-c", WITNESS], directory, clean).splitlines():
+            place, pin = line.split()
+            assert Path(place).is_relative_to(interpreter.parent.parent)
+            assert f"- {pin}" in (self.model / "python_env.yaml").read_text().splitlines()
+            assert "+kg" in pin
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     directory = tmp_path_factory.mktemp("project")
-    interpreter = make_environment(directory / "environment", ["-e", ROOT, "jax", "keras", "uv", "pip"])
     sources = directory / "sources"
-    sources.mkdir()
+    local = [write_project(sources / name, name) for name in LOCAL]
+    packages = ["-e", ROOT, "jax", "keras", "uv", "pip", local[0], "-e", local[1]]
+    interpreter = make_environment(directory / "environment", packages)
     (sources / "own_layers.py").write_text(LAYERS)
     (sources / "train.py").write_text(TRAIN)
     model = directory / "logged" / "model"
@@ -183,7 +190,7 @@ def test_an_environment_is_prepared_and_serves(manager, project, empty, tmp_path
     environment = project.variables(tmp_path)
     _run(project.command("prepare-env", "-m", project.model, "--env-manager", manager), empty, environment)
     (made,) = (tmp_path / "environments").iterdir()
-    project.require_guard_of_the_model(made / "bin" / "python", empty)
+    project.require_wheels_of_the_model(made / "bin" / "python", empty)
     port = free_port()
     serve = project.command("serve", "-m", project.model, "-p", port, "--env-manager", manager, "--workers", 1)
     with serving(serve, port, tmp_path / "served", environment) as (url, log):
@@ -226,7 +233,7 @@ def test_the_steps_of_an_image(project, empty, tmp_path):
     assert [step[:2] for step in steps] == [["pip", "install"], ["python", "-c"]]
     for step in steps:
         _run(step, empty, environment)
-    project.require_guard_of_the_model(interpreter, empty)
+    project.require_wheels_of_the_model(interpreter, empty)
     said = _run([interpreter, "-c", PREDICT, model], empty, environment)
     predictions = next(json.loads(line) for line in said.splitlines() if line.startswith("[["))
     np.testing.assert_allclose(predictions, project.predictions, rtol=1e-5)
@@ -255,19 +262,22 @@ FILES = {"requirements.txt": _requirements, "condaenv.made.requirements.txt": _c
 def test_the_wheel_is_found_from_anywhere(name, installer, project, empty, tmp_path):
     model = shutil.copytree(project.model, tmp_path / "model")
     # The rest of it takes its time, and the other tests have it.
-    lines = [line for line in FILES[name](model) if line.startswith(("--", "mlflow-kerasguard"))]
+    lines = [line for line in FILES[name](model) if line.startswith(("--", "acme-", "mlflow-kerasguard"))]
     (model / name).write_text("\n".join(lines))
     interpreter = _empty_environment(tmp_path / "python")
     command = [*installer(interpreter), "--no-deps", "-r", model / name]
     _run(command, empty, project.variables(tmp_path))
-    project.require_guard_of_the_model(interpreter, empty)
+    project.require_wheels_of_the_model(interpreter, empty)
 
 
-def test_without_the_wheel_there_is_no_such_distribution(project, empty, tmp_path):
+@pytest.mark.parametrize("name", ["acme-layers", "mlflow-kerasguard"])
+def test_without_the_wheel_there_is_no_such_distribution(name, project, empty, tmp_path):
     model = shutil.copytree(project.model, tmp_path / "model")
     shutil.rmtree(model / "kerasguard" / "wheels")
     (model / "kerasguard" / "wheels").mkdir()
+    lines = [line for line in _requirements(model) if line.startswith(("--", name))]
+    (model / "requirements.txt").write_text("\n".join(lines))
     command = [*UV, "pip", "compile", "--quiet", "--no-deps", model / "requirements.txt"]
     done = subprocess.run([str(part) for part in command], cwd=empty, capture_output=True, text=True)
     assert done.returncode != 0
-    assert "mlflow-kerasguard" in done.stderr
+    assert name in done.stderr

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from mlflow_kerasguard.errors import ModelNotLoggableError
+from mlflow_kerasguard.pinning.carried import CarriedWheel
 from mlflow_kerasguard.pinning.direct import THIS_DISTRIBUTION
 from mlflow_kerasguard.pinning.direct_url import DirectUrl
-from mlflow_kerasguard.pinning.lines import needs_wheel, own_line, pins, require_index, requirement_lines, warn_of_local
+from mlflow_kerasguard.pinning.lines import (
+    FIND_LINKS,
+    OWN_PIN,
+    needs_wheel,
+    pins,
+    requirement_lines,
+    tell_of_local,
+    with_labels,
+    with_wheels,
+)
+from mlflow_kerasguard.version import __version__
 from tests.pinning.builders import installed
 
 DIRECTORY = DirectUrl(url="file:///home/x", is_directory=True)
@@ -26,7 +36,7 @@ def test_the_lines(tmp_path):
         installed(tmp_path, "a", "1.0", direct=GIT),
         installed(tmp_path, "c", "3.0", direct=WHEEL_FILE),
     ]
-    assert requirement_lines(several) == ["a @ git+https://example.org/x@abc", "b==2.0", "c==3.0", own_line()]
+    assert requirement_lines(several) == ["a @ git+https://example.org/x@abc", "b==2.0", "c==3.0", OWN_PIN]
 
 
 #: Where it came from, its role, the tag of its wheel; whether a wheel has to travel, and whether it is warned of.
@@ -48,13 +58,56 @@ def test_what_only_this_machine_has(case, tmp_path, caplog):
     direct, role, tag, wheel, warned = case
     item = installed(tmp_path, "thing", direct=direct, tag=tag)
     assert needs_wheel(item, role) is wheel
-    warn_of_local([item], {"thing": role})
+    tell_of_local([item], {"thing"} if wheel else ())
     assert ("`thing` came from files or directories of this machine" in caplog.text) is warned
-    require_index([item], {"thing": role}, frozenset({"thing"}))
-    if wheel:
-        with pytest.raises(ModelNotLoggableError, match=r"`thing` 1\.0 was installed from `file:"):
-            require_index([item], {"thing": role}, frozenset())
+    assert ("`thing` 1.0 was installed from `file:" in caplog.text) is wheel
+    assert ("a wheel of it travels with the model" in caplog.text) is wheel
 
 
-def test_this_package_is_another_matter(tmp_path):
-    assert not needs_wheel(installed(tmp_path, THIS_DISTRIBUTION, direct=DIRECTORY), "serving")
+@pytest.mark.parametrize("role", ["code", "transitive", "keras"])
+def test_what_came_out_of_another_model_travels_on(role, tmp_path, caplog):
+    item = installed(tmp_path, "thing", "1.0+kg0123456789ab")
+    assert needs_wheel(item, role)
+    tell_of_local([item], {"thing"})
+    assert "`thing` 1.0+kg0123456789ab came out of a logged model" in caplog.text
+    assert not needs_wheel(installed(tmp_path, "other", "1.0+cpu"), role)
+
+
+def test_this_package_is_another_matter(tmp_path, caplog):
+    item = installed(tmp_path, THIS_DISTRIBUTION, direct=DIRECTORY)
+    assert not needs_wheel(item, "serving")
+    tell_of_local([item], ())
+    assert caplog.text == ""
+
+
+def carried(name: str, version: str) -> dict[str, CarriedWheel]:
+    return {name: CarriedWheel(path=f"kerasguard/wheels/{name}.whl", version=version, sha256="1")}
+
+
+OWN = carried(THIS_DISTRIBUTION, f"{__version__}+kg0123456789ab")
+LINES = {
+    "this version": ["keras", OWN_PIN],
+    "out of another model": [FIND_LINKS, "keras", "mlflow-kerasguard==0.0.9+kg0123456789ab"],
+}
+
+
+@pytest.mark.parametrize("lines", LINES.values(), ids=LINES)
+def test_requirements_say_where_the_wheel_is(lines):
+    said = with_wheels(lines, OWN)
+    assert said == [FIND_LINKS, "keras", OWN_PIN]
+    assert with_labels(said, OWN) == [FIND_LINKS, "keras", f"{OWN_PIN}+kg0123456789ab"]
+    assert with_wheels(lines, ()) == ["keras", OWN_PIN], "an index has it"
+
+
+@pytest.mark.parametrize("line", ["mlflow-kerasguard==0.0.9", "mlflow-kerasguard>=0.1", "./mlflow_kerasguard.whl"])
+def test_other_requirements_stay(line):
+    assert with_wheels([line], OWN) == [FIND_LINKS, line]
+    assert with_labels([line], OWN) == [line]
+
+
+def test_names_are_compared_as_indexes_do():
+    mine = carried("my-layers", "1.0+kg0123456789ab")
+    assert with_labels(["My_Layers==1.0", "my-layers==2.0"], mine) == [
+        "My_Layers==1.0+kg0123456789ab",
+        "my-layers==2.0",
+    ]

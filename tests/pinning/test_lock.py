@@ -9,9 +9,10 @@ import pytest
 from packaging.pylock import Pylock, PylockValidationError
 
 from mlflow_kerasguard.environment.text_files import parse_toml
+from mlflow_kerasguard.pinning.carried import CarriedWheel
 from mlflow_kerasguard.pinning.direct_url import DirectUrl
 from mlflow_kerasguard.pinning.known_files import KnownFile
-from mlflow_kerasguard.pinning.lock import CarriedWheel, Locked, LockedFor, lockable, validated, write_lock
+from mlflow_kerasguard.pinning.lock import Locked, LockedFor, lockable, validated, write_lock
 from mlflow_kerasguard.pinning.toml_text import to_toml
 
 HERE = LockedFor(
@@ -24,7 +25,7 @@ HERE = LockedFor(
     },
 )
 WHEEL = KnownFile(url="https://example.org/a-1.0-py3-none-any.whl", sha256="12")
-CARRIED = CarriedWheel(path="kerasguard/wheels/a-1.0-py3-none-any.whl", sha256="34")
+CARRIED = CarriedWheel(path="kerasguard/wheels/a-1.0-py3-none-any.whl", version="1.0", sha256="34")
 GIT = DirectUrl(url="https://example.org/a.git", vcs="git", commit="abc", revision="main", subdirectory="sub")
 ARCHIVE = DirectUrl(url="https://example.org/a.tar.gz", hashes={"sha256": "56"})
 

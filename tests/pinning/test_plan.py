@@ -17,11 +17,11 @@ from packaging.utils import canonicalize_name
 from mlflow_kerasguard.environment.pylock import read_pylock
 from mlflow_kerasguard.environment.text_files import parse_toml
 from mlflow_kerasguard.pinning import plan as module
+from mlflow_kerasguard.pinning.carried import CarriedWheel
 from mlflow_kerasguard.pinning.direct import THIS_DISTRIBUTION
 from mlflow_kerasguard.pinning.installed import InstalledDistributions
 from mlflow_kerasguard.pinning.known_files import KnownFile
 from mlflow_kerasguard.pinning.lines import needs_wheel
-from mlflow_kerasguard.pinning.lock import CarriedWheel
 from mlflow_kerasguard.pinning.plan import make_lock, make_plan
 from mlflow_kerasguard.version import __version__
 from tests.keras_cases import BACKEND, keras
@@ -94,11 +94,15 @@ def test_a_lock_of_it(site, tmp_path, monkeypatch, caplog):
     document = parse_toml(make_lock(plan), tmp_path)
     assert [package["name"] for package in document["packages"]] == sorted({*plan.closure} - {THIS_DISTRIBUTION})
     assert document["tool"] == {"mlflow-kerasguard": {"left-out": [THIS_DISTRIBUTION]}}
-    own = CarriedWheel(path="kerasguard/wheels/mlflow_kerasguard-0.1.0+abc-py3-none-any.whl", sha256="2")
-    document = parse_toml(make_lock(plan, carried={THIS_DISTRIBUTION: own}), tmp_path)
-    assert [package["version"] for package in document["packages"] if package["name"] == THIS_DISTRIBUTION] == [
-        "0.1.0+abc"
-    ]
+    carried = {
+        name: CarriedWheel(
+            path=f"kerasguard/wheels/{name.replace('-', '_')}-{version}-py3-none-any.whl", version=version, sha256="2"
+        )
+        for name, version in {THIS_DISTRIBUTION: "0.1.0+abc", "tools": "1.0+def"}.items()
+    }
+    document = parse_toml(make_lock(plan, carried=carried), tmp_path)
+    versions = {package["name"]: package["version"] for package in document["packages"]}
+    assert (versions[THIS_DISTRIBUTION], versions["tools"], versions["keras"]) == ("0.1.0+abc", "1.0+def", "1.0")
     assert "tool" not in document
 
 

@@ -11,9 +11,12 @@ import mlflow
 import pytest
 
 from mlflow_kerasguard import RehearsalFailedError, UsageError, check, load_model, log_model, save_model
+from mlflow_kerasguard.pinning import carried
 from mlflow_kerasguard.rehearsal import process, run
 from mlflow_kerasguard.signature import CompatibilitySignature
+from mlflow_kerasguard.wheels import WheelContents
 from tests.keras_cases import BACKEND, IS_KERAS_3, keras, rows, sequential
+from tests.pinning.builders import write_distribution
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning:mlflow"),
@@ -132,6 +135,37 @@ def test_what_it_showed_is_in_the_signature_and_completes_the_requirements(odd, 
     assert "scikit-learn" in signature.distributions
     assert "scikit-learn==" in (tmp_path / "model" / "requirements.txt").read_text()
     assert not list((tmp_path / "model").glob("MLmodel.*"))
+
+
+@pytest.fixture
+def local_distribution(tmp_path, monkeypatch):
+    """``acme-shift``, as it is after an installation from a directory; gives its module's file."""
+    site = tmp_path / "site-packages"
+    direct = {"url": "file:///somewhere/acme-shift", "dir_info": {}}
+    record = "acme_shift.py,,\nacme_shift-1.0.dist-info/METADATA,,\n"
+    write_distribution(site, "acme-shift", record=record, direct_url=direct)
+    (site / "acme_shift.py").write_text("SHIFT = 5.0\n")
+    monkeypatch.syspath_prepend(str(site))
+    yield site / "acme_shift.py"
+    sys.modules.pop("acme_shift", None)
+
+
+def test_a_distribution_of_this_machine_that_only_the_rehearsal_shows_travels_too(odd, local_distribution, tmp_path):
+    model = odd(call="importlib.import_module('acme_shift')")
+    save_model(model, tmp_path / "model", input_example=rows(2, 3))
+    [wheel] = (tmp_path / "model" / "kerasguard" / "wheels").glob("acme_shift-1.0+kg*.whl")
+    assert f"kerasguard/wheels/{wheel.name}" in _signature(tmp_path / "model").files
+    assert "acme-shift==1.0" in (tmp_path / "model" / "requirements.txt").read_text().splitlines()
+    assert load_model(tmp_path / "model", verify=True)
+
+
+def test_it_is_the_wheel_that_is_rehearsed(odd, local_distribution, tmp_path, monkeypatch):
+    files = {"acme_shift.py": b"raise ImportError('a broken wheel')"}
+    metadata = {"METADATA": b"Metadata-Version: 2.1\nName: acme-shift\nVersion: 1.0\n"}
+    wheel = WheelContents(name="acme-shift", version="1.0", files=files, metadata=metadata)
+    monkeypatch.setattr(carried, "contents_of", lambda distribution: wheel)
+    with pytest.raises(RehearsalFailedError, match="a broken wheel"):
+        save_model(odd(call="import acme_shift"), tmp_path / "model", input_example=rows(2, 3))
 
 
 def test_inputs_are_made_up_where_there_is_no_example(tmp_path):

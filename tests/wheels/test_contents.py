@@ -12,7 +12,8 @@ from dataclasses import replace
 import pytest
 from packaging.utils import parse_wheel_filename
 
-from mlflow_kerasguard.wheels.contents import WheelContents, unlabelled, write_wheel
+from mlflow_kerasguard.wheel_labels import is_labelled, unlabelled
+from mlflow_kerasguard.wheels.contents import WheelContents, write_wheel
 
 METADATA = b"Metadata-Version: 2.1\nName: Own.Layers\nVersion: 1.2\n\nVersion: not this one\n"
 CONTENTS = WheelContents(
@@ -80,11 +81,13 @@ def test_a_label_stands_once(version, start):
     assert labelled.version.startswith(start)
     assert labelled.labelled() == labelled
     assert unlabelled(labelled.version) == version
+    assert is_labelled(labelled.version)
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.2+g0123456789ab", "1.2+kg0123", "1.2+local.1"])
 def test_other_labels_stay(version):
     assert unlabelled(version) == version
+    assert not is_labelled(version)
 
 
 def test_a_labelled_wheel_agrees_with_its_name(tmp_path):

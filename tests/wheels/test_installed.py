@@ -76,6 +76,21 @@ def test_an_editable_installation(sources, tmp_path, more, modules, expected):
     assert is_editable(distribution)
 
 
+def test_an_editable_installation_whose_module_has_another_name(tmp_path, monkeypatch):
+    root = tmp_path / "checkout"
+    for package in ("layers", "tests"):
+        (root / package).mkdir(parents=True)
+        (root / package / "__init__.py").write_text("")
+    monkeypatch.setattr(sys, "path", [str(root), *sys.path])
+    pth = {"own.pth": f"# a link\nimport something\n{root}\n"}
+    distribution = install(tmp_path / "site", pth, **{"direct_url.json": EDITABLE})
+    assert list(contents_of(distribution).files) == ["layers/__init__.py"]
+    (root / "more").mkdir()
+    (root / "more" / "__init__.py").write_text("")
+    with pytest.raises(UsageError, match="it can't be told which modules belong to `own-layers`"):
+        contents_of(distribution)
+
+
 def test_where_it_came_from(tmp_path):
     assert direct_url(install(tmp_path / "index", {})) is None
     assert direct_url(install(tmp_path / "link", {}, **{"direct_url.json": EDITABLE}))["url"] == "file:///somewhere"
