@@ -51,6 +51,9 @@ def _add_pack(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-changed", action="store_true", help="pack although releases changed since the model was logged"
     )
+    parser.add_argument(
+        "--run-id", metavar="ID", help="store the archive among the artifacts of this run, below `environment`, as well"
+    )
     parser.set_defaults(run=_pack)
 
 
@@ -60,7 +63,9 @@ def _add_unpack(parser: argparse.ArgumentParser) -> None:
         "unpack what you trust."
     )
     parser.epilog, parser.formatter_class = _STATUSES, argparse.RawDescriptionHelpFormatter
-    parser.add_argument("pack", metavar="PACK", help="the archive, or a model that was logged with an environment")
+    parser.add_argument(
+        "pack", metavar="PACK", help="the archive, its path or URI, or a model that was logged with an environment"
+    )
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", required=True, help="where the environment stays")
     parser.add_argument("--model", metavar="MODEL", help="the model to check and serve")
     parser.set_defaults(run=_unpack)
@@ -80,12 +85,14 @@ def _pack(options: argparse.Namespace) -> tuple[str, int]:
             force=options.force,
             allow_undecided=options.allow_undecided,
             allow_changed=options.allow_changed,
+            run_id=options.run_id,
             show_progress=sys.stderr.isatty(),
         )
     except (NotPackableError, IncompatibleModelError) as error:
         return str(error), _status(error.report)
     notes = [packed.notes.explain()] if packed.notes.findings else []
-    return "\n".join([*notes, f"packed into {packed.path}", *_described(packed.manifest)]), _OK
+    stored = [f"  stored    {packed.uri}"] if packed.uri else []
+    return "\n".join([*notes, f"packed into {packed.path}", *_described(packed.manifest), *stored]), _OK
 
 
 def _wheelhouse(options: argparse.Namespace) -> tuple[str, int]:
@@ -93,6 +100,10 @@ def _wheelhouse(options: argparse.Namespace) -> tuple[str, int]:
 
     if options.output is None:
         raise UsageError("`--format wheelhouse` needs `-o DIRECTORY`")
+    if options.run_id is not None:
+        raise UsageError(
+            "`--format wheelhouse` gives a directory of wheels; leave `--run-id` out, and log it with MLflow"
+        )
     if options.env is not None:
         raise UsageError("`--format wheelhouse` takes the wheels from the model; leave `--env` out")
     found = download_wheels(options.model, options.output)

@@ -77,6 +77,11 @@ def download(uri: str, directory: str | None) -> str:
     return str(module._download_artifact_from_uri(uri, output_path=directory))
 
 
+def client() -> Any:
+    """MLflow's client of the tracking store that is set."""
+    return import_module("mlflow").MlflowClient()
+
+
 def local_artifact_location() -> str | None:
     """Where the current experiment keeps artifacts, if that is a local directory."""
     mlflow = import_module("mlflow")

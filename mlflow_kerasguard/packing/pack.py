@@ -21,10 +21,13 @@ from mlflow_kerasguard.packing.conda_environment import find_prefix, is_conda_pr
 from mlflow_kerasguard.packing.inspection import inspect_prefix
 from mlflow_kerasguard.packing.manifest import Manifest, describe, facts_of, manifest_of
 from mlflow_kerasguard.staging import private_directory
-from mlflow_kerasguard.tracking import fetch
+from mlflow_kerasguard.tracking import fetch, log_files, require_run
 
 #: Beginning of the codes of the rules that judge an environment to be packed.
 _FAMILY = ("KG45",)
+
+#: Where packs are among the artifacts of a run.
+_ARTIFACT_DIRECTORY = "environment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +39,14 @@ class Packed:
         manifest: what it is.
         notes: what may be wrong with it all the same; without errors.
         report: of the check of the model; None where no model was given.
+        uri: of the same archive among the artifacts of a run; None where it wasn't asked for.
     """
 
     path: Path
     manifest: Manifest
     notes: Report
     report: Report | None = None
+    uri: str | None = None
 
 
 def pack(
@@ -53,6 +58,7 @@ def pack(
     force: bool = False,
     allow_undecided: bool = False,
     allow_changed: bool = False,
+    run_id: str | None = None,
     show_progress: bool = False,
 ) -> Packed:
     """Pack a conda environment with conda-pack, for a model or for itself.
@@ -66,13 +72,15 @@ def pack(
         force: replace what is at ``output``.
         allow_undecided: pack although some rule couldn't judge the model.
         allow_changed: pack although the environment changed since the model was logged.
+        run_id: a run that the archive is to be an artifact of as well, below ``environment``.
         show_progress: show conda-pack's progress.
 
     Raises:
         NotPackableError: the environment couldn't be restored; says what to do.
         IncompatibleModelError: the model doesn't load in the environment, or it isn't known whether it does.
-        PackError: it can't be packed, or the archive can't be written.
+        PackError: it can't be packed, or the archive can't be written or stored.
         ModelNotFoundError: there is no such model.
+        UsageError: there is no such run.
     """
     model = None if is_conda_prefix(Path(model_or_environment)) else model_or_environment
     # A directory that is an environment, but not one of conda's, is told as that instead of as a bad model.
@@ -81,6 +89,8 @@ def pack(
     output, form = _output(prefix, output, form)
     _require_free(output, force)
     require_conda_pack(form)
+    if run_id is not None:
+        require_run(run_id)
     local = None if model is None else fetch(model)
     report = None
     # What is refused below ends it: it is quicker than to wait.
@@ -91,7 +101,21 @@ def pack(
             report = replace(check(local, against=replace(here, packable=None)), model=str(model))
             report.raise_for_errors(allow_undecided=allow_undecided)
         manifest = finish(here)
-    return Packed(path=output, manifest=manifest, notes=notes, report=report)
+    uri = None if run_id is None else _store(output, run_id)
+    return Packed(path=output, manifest=manifest, notes=notes, report=report, uri=uri)
+
+
+def _store(output: Path, run_id: str) -> str:
+    # The archive last: where it is, its manifest is.
+    files = (manifest_of(output), output)
+    try:
+        return f"{log_files(files, run_id, _ARTIFACT_DIRECTORY)}/{output.name}"
+    except OSError as error:
+        raise PackError(
+            f"`{output}` is written, but couldn't be stored as an artifact of the run `{run_id}`: {error}; "
+            f"`mlflow artifacts log-artifact --run-id {run_id} --artifact-path {_ARTIFACT_DIRECTORY} "
+            "--local-file PATH` stores it and its manifest"
+        ) from error
 
 
 def _is_environment(model: str | Path | None) -> bool:

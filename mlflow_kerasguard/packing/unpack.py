@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import platform
-import re
 import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,13 +17,12 @@ from mlflow_kerasguard.artifact import ENVIRONMENT_PACK, is_logged_model, sha256
 from mlflow_kerasguard.checking import check
 from mlflow_kerasguard.errors import PackError
 from mlflow_kerasguard.findings import Report
-from mlflow_kerasguard.packing.conda import require_conda_pack
+from mlflow_kerasguard.packing.conda import FORMATS, require_conda_pack
 from mlflow_kerasguard.packing.extract import extract
 from mlflow_kerasguard.packing.manifest import Manifest, glibc_here, manifest_of, parse_version
 from mlflow_kerasguard.staging import move_into_place, private_directory, require_free
-from mlflow_kerasguard.tracking import fetch
+from mlflow_kerasguard.tracking import fetch, is_uri
 
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _SHOWN = 300
 
 
@@ -52,7 +51,7 @@ def unpack(pack: str | Path, destination: Path, *, model: str | Path | None = No
     ``conda-unpack``, a program in the pack, runs: unpack what you trust.
 
     Args:
-        pack: the archive, with its manifest beside it, or a logged model that has one with it.
+        pack: path or URI of the archive, with its manifest beside it, or a logged model that has one with it.
         destination: where to; has to be free, or an empty directory. The environment stays there: it can't be
             moved afterwards.
         model: the model to serve, as for :func:`mlflow_kerasguard.check`.
@@ -61,23 +60,23 @@ def unpack(pack: str | Path, destination: Path, *, model: str | Path | None = No
         PackError: the pack isn't what its manifest says, is of another platform, or can't be written.
         UsageError: there is something at ``destination``.
     """
-    archive, model = _find(pack, model)
     require_free(destination)
-    manifest = Manifest.read(manifest_of(archive))
-    _require_platform(archive, manifest)
-    require_intact(archive, manifest)
-    if manifest.format == "tar.zst":
-        require_conda_pack(manifest.format)
-    destination = destination.absolute()
-    left_out = _restore(archive, manifest, destination)
-    local = None if model is None else fetch(model)
+    with _found(pack, model) as (archive, served):
+        manifest = Manifest.read(manifest_of(archive))
+        _require_platform(archive, manifest)
+        require_intact(archive, manifest)
+        if manifest.format == "tar.zst":
+            require_conda_pack(manifest.format)
+        destination = destination.absolute()
+        left_out = _restore(archive, manifest, destination)
+    local = None if served is None else fetch(served)
     report = None if local is None else check(local, against=destination)
     return Unpacked(
         directory=destination,
         manifest=manifest,
         left_out=left_out,
         report=report,
-        command=serve_command(destination, model),
+        command=serve_command(destination, served),
     )
 
 
@@ -86,30 +85,37 @@ def serve_command(directory: Path, model: str | Path | None) -> str:
 
     Its programs start with ``#!/usr/bin/env python``, so they have to be found first.
     """
-    wanted = "MODEL" if model is None else shlex.quote(str(model) if _is_uri(model) else str(Path(model).absolute()))
+    wanted = "MODEL" if model is None else shlex.quote(str(model) if is_uri(model) else str(Path(model).absolute()))
     return f'PATH={shlex.quote(str(directory / "bin"))}:"$PATH" mlflow models serve -m {wanted} --env-manager local'
 
 
-def _is_uri(model: str | Path) -> bool:
-    return isinstance(model, str) and _URI.match(model) is not None and not Path(model).exists()
-
-
-def _find(pack: str | Path, model: str | Path | None) -> tuple[Path, str | Path | None]:
-    """The archive, and the model that it is for."""
+@contextmanager
+def _found(pack: str | Path, model: str | Path | None) -> Iterator[tuple[Path, str | Path | None]]:
+    """The archive with its manifest beside it, and the model that it is for."""
     path = Path(pack)
     if path.is_file():
-        return path, model
-    if not path.exists() and not _is_uri(pack):
+        yield path, model
+    elif is_uri(pack) and path.name.endswith(FORMATS):
+        with tempfile.TemporaryDirectory(prefix="kerasguard-") as scratch:
+            # The manifest first: it is small, and without it the archive is of no use.
+            fetch(f"{pack}.json", scratch)
+            yield fetch(pack, scratch), model
+    elif not path.exists() and not is_uri(pack):
         raise PackError(
             f"there is no packed environment at `{pack}`; give its path, or a model that was logged with one"
         )
-    directory = fetch(pack)
+    else:
+        yield _of_model(pack), model if model is not None else pack
+
+
+def _of_model(model: str | Path) -> Path:
+    directory = fetch(model)
     archive = directory / ENVIRONMENT_PACK
     if not is_logged_model(directory) or not archive.is_file():
         raise PackError(
-            f'`{pack}` has no `{ENVIRONMENT_PACK}`; give a pack, or a model that was logged with `pack="conda"`'
+            f'`{model}` has no `{ENVIRONMENT_PACK}`; give a pack, or a model that was logged with `pack="conda"`'
         )
-    return archive, model if model is not None else pack
+    return archive
 
 
 def _require_platform(archive: Path, manifest: Manifest) -> None:

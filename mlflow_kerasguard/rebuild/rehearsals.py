@@ -84,6 +84,7 @@ def rehearse(
             time_limit=time_limit,
         )
         store = Store(root=root, manager=tool, commands=commands, model=directory.absolute(), own=own)
+        store.remove_unused()
         # What came before belongs to all of them.
         work = _Work(store=store, job=job, commands=commands, before=(time.monotonic() - started) / len(plans))
         return work.all(plans, jobs)

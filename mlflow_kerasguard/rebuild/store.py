@@ -28,6 +28,9 @@ from mlflow_kerasguard.staging import move_into_place, private_directory
 
 _RECORD = "kerasguard-environment.json"
 
+#: Seconds without use after which an environment goes: thirty days. Each takes about a gigabyte.
+_UNUSED = 30 * 24 * 3600.0
+
 #: Seconds between two looks whether another process has finished.
 _INTERVAL = 0.1
 
@@ -100,6 +103,17 @@ class Store:
         except (ModelNotLoggableError, UsageError) as error:  # From `staging`, which says it of models as well.
             raise ToolFailed(str(error)) from error
 
+    def remove_unused(self) -> None:
+        """Remove the environments that nobody has asked for in thirty days."""
+        for record in self.root.glob(f"*/{_RECORD}"):
+            with contextlib.suppress(OSError):
+                lock = os.open(record.parent.with_suffix(".lock"), os.O_RDWR)
+                try:
+                    if _is_ours(lock) and time.time() - record.stat().st_mtime > _UNUSED:
+                        shutil.rmtree(record.parent)
+                finally:
+                    os.close(lock)
+
     @contextlib.contextmanager
     def _locked(self, path: Path) -> Iterator[None]:
         lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -159,9 +173,10 @@ def _is_ours(lock: int) -> bool:
 
 
 def _kept(place: Path) -> Built | None:
-    """What an earlier build left, whole."""
+    """What an earlier build left, whole; noted as used now."""
     try:
         record = json.loads((place / _RECORD).read_text(encoding="utf-8"))
+        os.utime(place / _RECORD)
         kept = Built(
             directory=place,
             python=record["python"],

@@ -100,6 +100,21 @@ def test_a_cache_that_cant_be_written(tmp_path, manager):
         store.get(plan(KERAS))
 
 
+def test_what_nobody_uses_goes(store, manager):
+    old, recent, used = (store.get(plan(KERAS, python=f"3.{minor}.0")).directory for minor in (10, 11, 12))
+    month = time.time() - 31 * 24 * 3600
+    for place in (old, used):
+        os.utime(place / "kerasguard-environment.json", (month, month))
+    assert store.get(plan(KERAS, python="3.12.0")).reused
+    lock = os.open(old.with_suffix(".lock"), os.O_RDWR)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    store.remove_unused()
+    assert old.is_dir(), "another process has it"
+    os.close(lock)
+    store.remove_unused()
+    assert whats_left(store) == sorted([recent.name, used.name])
+
+
 def test_two_at_once_build_it_once(store, manager):
     manager.command = ("sleep", "0.5")
     threads = [threading.Thread(target=store.get, args=(plan(KERAS),)) for _ in range(3)]
