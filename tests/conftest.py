@@ -7,6 +7,7 @@ import importlib
 import json
 import re
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,6 +37,11 @@ def factor():
 def later():
     return 1.0
 """
+
+
+def pytest_configure() -> None:
+    # Shells start background jobs with interrupts ignored, and so would be whatever tests start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

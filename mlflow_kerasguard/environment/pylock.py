@@ -6,11 +6,12 @@ doesn't admit; and names, versions and markers are all that matters here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from packaging.markers import InvalidMarker, Marker
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -48,6 +49,31 @@ def read_pylock(document: Mapping[str, Any], path: Path, *, python: str | None =
     groups = frozenset(map(str, document.get("default-groups", ())))
     wanted = tuple(_packages(document, path, pythons, groups))
     return Listed(source=f"`{path}`", wanted=wanted, python=python, requires_python=requires, complete=True)
+
+
+def meets(locked: Iterable[Wanted], requirements: Iterable[str]) -> bool:
+    """Whether a lock still has what is asked for beside it: a file of requirements is edited sooner than its lock.
+
+    Args:
+        locked: the lock's packages.
+        requirements: requirements, without options. Those with a marker may be left out of the lock; those with a
+            URL say themselves what is to be installed.
+    """
+    releases = {item.name: item.specifier for item in locked}
+    for text in requirements:
+        try:
+            asked = Requirement(text)
+        except InvalidRequirement:
+            continue  # A path.
+        release = releases.get(canonicalize_name(asked.name))
+        if asked.url is not None:
+            continue
+        if release is None:
+            if asked.marker is None:
+                return False
+        elif not all(asked.specifier.contains(one.version, prereleases=True) for one in release):
+            return False
+    return True
 
 
 def requires_python(document: Mapping[str, Any], path: Path) -> str:

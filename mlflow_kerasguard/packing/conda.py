@@ -95,6 +95,9 @@ def _wait(process: subprocess.Popen[str], prefix: Path, archive: Path) -> None:
 
 
 def _reason(said: str, status: int) -> str:
+    if "FileNotFoundError" in said:
+        gone = said.rpartition("FileNotFoundError:")[2].strip().splitlines()[0]
+        return f"a file went away meanwhile ({gone}); end what uses the environment, and try again"
     errors = _OS_ERROR.findall(said)
     if errors:
         return f"{errors[-1]}; make room or give another path"

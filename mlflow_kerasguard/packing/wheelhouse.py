@@ -11,7 +11,17 @@ from pathlib import Path
 
 from packaging.utils import parse_wheel_filename
 
-from mlflow_kerasguard.artifact import REQUIREMENTS, WHEELS_DIRECTORY, is_logged_model, open_logged_model, sha256_of
+from mlflow_kerasguard.artifact import (
+    PYLOCK,
+    REQUIREMENTS,
+    WHEELS_DIRECTORY,
+    is_logged_model,
+    open_logged_model,
+    sha256_of,
+)
+from mlflow_kerasguard.environment.pylock import meets, read_pylock
+from mlflow_kerasguard.environment.requirements_file import logical_lines
+from mlflow_kerasguard.environment.text_files import parse_toml, read_text
 from mlflow_kerasguard.errors import ModelNotLoggableError, PackError
 from mlflow_kerasguard.logged_environment import read_logged_environment
 from mlflow_kerasguard.staging import move_into_place, private_directory, require_free
@@ -21,7 +31,6 @@ from mlflow_kerasguard.wheels import THIS_DISTRIBUTION, own_wheel
 WHEELHOUSE = "wheelhouse"
 
 _OWN = re.compile(rf"{THIS_DISTRIBUTION}(?![\w.-])")
-PYLOCK = "pylock.toml"
 _README = "README.txt"
 _TEXT = """\
 The wheels of {model}, for Python {python} on {platform}. This installs them without a network:
@@ -100,12 +109,13 @@ def _require_python(directory: Path, model: str) -> None:
 
 def _download(model: Path, directory: Path, name: str) -> None:
     wanted = directory / "wanted.txt"
-    wanted.write_text("\n".join(_requirements(model, directory)) + "\n", encoding="utf-8")
+    locked = _locked(model)
+    wanted.write_text("\n".join(_requirements(model, directory, locked)) + "\n", encoding="utf-8")
     # Only wheels: building one would run code of it, and may need what isn't there.
     arguments = ["download", "--quiet", "--no-input", "--disable-pip-version-check", "--only-binary", ":all:"]
     places = ["--dest", str(directory), "--find-links", str(directory), "-r", str(wanted)]
     command = [sys.executable, "-m", "pip", *arguments, *places]
-    if (model / PYLOCK).is_file():
+    if locked:
         command.append("--no-deps")
     done = subprocess.run(  # noqa: S603 - this interpreter
         # The model's own requirements name its wheels relative to it.
@@ -123,16 +133,26 @@ def _download(model: Path, directory: Path, name: str) -> None:
         raise PackError(f"not all wheels of `{name}` can be had: {' '.join(errors)[:_SHOWN]}")
 
 
-def _requirements(model: Path, directory: Path) -> list[str]:
-    """What to download: the locked releases, else those that MLflow's file names."""
-    if (model / PYLOCK).is_file():
-        from mlflow_kerasguard.against import read_environment
+def _locked(model: Path) -> list[str]:
+    """The locked releases; empty where there is no lock, or another than MLflow's file of requirements asks for."""
+    if not (model / PYLOCK).is_file():
+        return []
+    wanted = read_pylock(parse_toml(read_text(model / PYLOCK), model / PYLOCK), model / PYLOCK).wanted
+    asked = [line for _, line in logical_lines(read_text(model / REQUIREMENTS)) if not line.startswith("-")]
+    if not meets(wanted, (line for line in asked if not _OWN.match(line))):
+        return []
+    # A lock leaves this package out where it isn't known which file of an index it came from.
+    own = [] if any(item.name == THIS_DISTRIBUTION for item in wanted) else filter(_OWN.match, asked)
+    return [*(f"{item.name}{item.specifier}" for item in wanted), *own]
 
-        locked = read_environment(model / PYLOCK).distributions
-        lines = [f"{item.name}=={item.version}" for item in locked.values()]
-        lines += [f"--find-links {WHEELS_DIRECTORY}"] if (model / WHEELS_DIRECTORY).is_dir() else []
-    else:
+
+def _requirements(model: Path, directory: Path, locked: list[str]) -> list[str]:
+    """What to download: the locked releases, else those that MLflow's file names."""
+    lines = list(locked)
+    if not lines:
         lines = (model / REQUIREMENTS).read_text(encoding="utf-8").splitlines()
+    elif (model / WHEELS_DIRECTORY).is_dir():
+        lines.append(f"--find-links {WHEELS_DIRECTORY}")
     if any((model / WHEELS_DIRECTORY).glob("mlflow_kerasguard-*.whl")) or not any(map(_OWN.match, lines)):
         return lines
     # It was logged by a release from an index. Where this one isn't from there, its wheel is made here.

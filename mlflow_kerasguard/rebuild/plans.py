@@ -177,16 +177,21 @@ def _python_of(directory: Path) -> str | None:
 
 
 def _locked(directory: Path, lines: _Lines) -> list[Pin]:
-    """The pins of the model's lock, if it has one; where something else than an index has it, the requirements say."""
+    """The pins of the model's lock, if it has one that meets the requirements.
+
+    Where something else than an index has it, the requirements say.
+    """
     path = directory / PYLOCK
     if not path.is_file():
         return []
-    from mlflow_kerasguard.environment.pylock import read_pylock
+    from mlflow_kerasguard.environment.pylock import meets, read_pylock
     from mlflow_kerasguard.environment.text_files import parse_toml
 
     document = parse_toml(read_text(path), path)
     from_elsewhere = {pin.name: pin for pin in lines.pins if pin.is_file or "@" in pin.text}
     wanted = read_pylock(document, path, python=_python_of(directory)).wanted
+    if not meets(wanted, (pin.text for pin in lines.pins if not pin.is_file)):
+        return []
     return [
         *from_elsewhere.values(),
         *(_pin_of(item) for item in wanted if item.name not in {_OWN, *from_elsewhere}),

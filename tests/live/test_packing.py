@@ -84,6 +84,8 @@ def test_a_restored_environment_runs_with_its_origin_gone(channel: Channel, tmp_
     here = Path(sys.executable)
     packed = kerasguard(here, "pack", python.parent.parent, "-o", tmp_path / "e.tar.zst", cwd=tmp_path)
     assert packed.returncode == 0, packed.stderr
+    # What its Python would compile while conda-pack looks around, would come and go.
+    assert not list((python.parent.parent / "lib").glob("python3.*/json/__pycache__"))
     (tmp_path / "envs").rename(tmp_path / "gone")
     shutil.rmtree(tmp_path / "cache")
     done = kerasguard(here, "unpack", tmp_path / "e.tar.zst", "-o", tmp_path / "there", cwd=tmp_path)

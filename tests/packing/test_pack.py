@@ -126,6 +126,13 @@ def test_what_goes_wrong_otherwise(prefix, tmp_path, monkeypatch):
         pack(prefix, tmp_path / "env.tar.gz")
 
 
+def test_a_file_that_goes_away_meanwhile(prefix, tmp_path, monkeypatch):
+    program = "raise FileNotFoundError(2, 'No such file or directory', '/env/x.pyc.1')"
+    monkeypatch.setattr(conda, "_PROGRAM", program)
+    with pytest.raises(PackError, match=r"a file went away meanwhile \(.*/env/x.pyc.1'\); end what uses"):
+        pack(prefix, tmp_path / "env.tar.gz")
+
+
 def _run(*arguments: object, **options) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "mlflow_kerasguard", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)

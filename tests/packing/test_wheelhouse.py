@@ -111,19 +111,41 @@ lock-version = "1.0"
 created-by = "tests"
 
 [[packages]]
+name = "shop"
+version = "1.0"
+wheels = [{name = "shop-1.0-py3-none-any.whl", path = "shop-1.0-py3-none-any.whl", hashes = {sha256 = "00"}}]
+
+[[packages]]
 name = "helpers"
 version = "2.0"
 wheels = [{name = "helpers-2.0-py3-none-any.whl", path = "helpers-2.0-py3-none-any.whl", hashes = {sha256 = "00"}}]
 """
 
 
-@pytest.mark.usefixtures("index")
-def test_a_lock_says_it_all(model, tmp_path, monkeypatch):
+def test_a_lock_says_it_all(model, tmp_path, index, monkeypatch):
     monkeypatch.setattr(wheelhouse, "own_wheel", lambda place: None)
     (model / "kerasguard" / "wheels").mkdir(parents=True)
     (model / "pylock.toml").write_text(LOCK)
+    make_wheel(index, "helpers", "3.0")
     download_wheels(model, tmp_path / "wheels")
-    assert pins(tmp_path / "wheels") == ["helpers==2.0"]
+    assert pins(tmp_path / "wheels") == ["helpers==2.0", "shop==1.0"]
+
+
+def test_a_lock_that_leaves_this_package_out(model, tmp_path, index, monkeypatch):
+    make_wheel(index, "mlflow_kerasguard", "0.1")
+    monkeypatch.setattr(wheelhouse, "own_wheel", lambda place: None)
+    (model / "requirements.txt").write_text("shop==1.0\nmlflow-kerasguard==0.1\n")
+    (model / "pylock.toml").write_text(LOCK)
+    download_wheels(model, tmp_path / "wheels")
+    assert pins(tmp_path / "wheels") == ["helpers==2.0", "mlflow-kerasguard==0.1", "shop==1.0"]
+
+
+def test_a_lock_that_the_requirements_have_left_behind(model, tmp_path, index):
+    make_wheel(index, "shop", "2.0", requires="helpers")
+    (model / "requirements.txt").write_text("shop==2.0\n")
+    (model / "pylock.toml").write_text(LOCK)
+    download_wheels(model, tmp_path / "wheels")
+    assert pins(tmp_path / "wheels") == ["helpers==2.0", "shop==2.0"]
 
 
 def _another_python(model: Path) -> None:

@@ -152,18 +152,44 @@ version = "3.15.1"
 name = "mlflow-kerasguard"
 version = "0.1.0"
 [[packages]]
+name = "numpy"
+version = "2.3.5"
+[[packages]]
 name = "rich"
 version = "14.0.0"
+[[packages]]
+name = "tensorflow"
+version = "2.20.0"
 """
+LOCKED = ["keras==3.15.1", "numpy==2.3.5", "rich==14.0.0", "tensorflow==2.20.0"]
 
 
 def test_a_lock_is_preferred_while_nothing_is_replaced(model):
     (model / "pylock.toml").write_text(LOCK)
     pinned = read_plan(model, "3.13.0")
-    assert texts(pinned) == ["keras==3.15.1", "rich==14.0.0"]
+    assert texts(pinned) == LOCKED
     unlocked = without_lock(model, pinned)
-    assert texts(replaced(pinned, "python==3.12", unlocked)) == ["keras==3.15.1", "rich==14.0.0"]
+    assert texts(replaced(pinned, "python==3.12", unlocked)) == LOCKED
     assert texts(replaced(pinned, "keras==3.8.0", unlocked)) == ["keras==3.8.0", "tensorflow==2.20.0", "numpy==2.3.5"]
+
+
+ADDED = {
+    "another release": "numpy==2.0.0",
+    "something new": "pandas",
+    "something new in a range": "pandas>=2; python_version < '9'",
+    "the same": "numpy>=2",
+    "for another machine": "pandas; sys_platform == 'nowhere'",
+    "from a URL": "rich @ https://example.org/rich-14.0.0-py3-none-any.whl",
+}
+LEFT_BEHIND = {"another release", "something new"}
+
+
+@pytest.mark.parametrize("name", ADDED)
+def test_a_lock_that_the_requirements_have_left_behind(name, model):
+    lines = [line for line in PINS.splitlines() if not line.startswith(ADDED[name].split("==")[0])]
+    (model / "requirements.txt").write_text("\n".join([*lines, ADDED[name]]))
+    (model / "pylock.toml").write_text(LOCK)
+    assert ("rich==14.0.0" not in texts(read_plan(model, "3.13.0"))) == (name in LEFT_BEHIND | {"from a URL"})
 
 
 def test_what_a_lock_has_from_a_repository_is_installed_as_the_requirements_say(model):
