@@ -39,6 +39,11 @@ def with_pip_requirements(conda_env: Mapping[str, Any], requirements: list[str])
     return changed
 
 
+def pip_requirements(conda_env: Mapping[str, Any]) -> list[str]:
+    """The lines for pip in a conda environment."""
+    return list(_environment()._get_pip_deps(conda_env))
+
+
 def environment_file_names() -> dict[str, str]:
     """What the files beside MLmodel are called: ``conda``, ``requirements``, ``constraints``, ``python``."""
     module = _environment()

@@ -31,6 +31,8 @@ from mlflow_kerasguard.wheels import THIS_DISTRIBUTION, own_wheel
 WHEELHOUSE = "wheelhouse"
 
 _OWN = re.compile(rf"{THIS_DISTRIBUTION}(?![\w.-])")
+#: An option that names a file by its relative path.
+_FILE = re.compile(r"^(-[cr]|--constraint|--requirement)[ =](?!/|\w+://)")
 _README = "README.txt"
 _TEXT = """\
 The wheels of {model}, for Python {python} on {platform}. This installs them without a network:
@@ -150,7 +152,8 @@ def _requirements(model: Path, directory: Path, locked: list[str]) -> list[str]:
     """What to download: the locked releases, else those that MLflow's file names."""
     lines = list(locked)
     if not lines:
-        lines = (model / REQUIREMENTS).read_text(encoding="utf-8").splitlines()
+        # Other files are named relative to this one.
+        lines = [_FILE.sub(rf"\1 {model.absolute()}/", line) for line in read_text(model / REQUIREMENTS).splitlines()]
     elif (model / WHEELS_DIRECTORY).is_dir():
         lines.append(f"--find-links {WHEELS_DIRECTORY}")
     if any((model / WHEELS_DIRECTORY).glob("mlflow_kerasguard-*.whl")) or not any(map(_OWN.match, lines)):

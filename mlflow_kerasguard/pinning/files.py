@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,19 @@ class EnvironmentFiles:
     pip_requirements: tuple[str, ...]
     pip_constraints: tuple[str, ...]
     labelled_pins: tuple[str, ...] = ()
+
+    def constrained(self, lines: list[str]) -> EnvironmentFiles:
+        """The same with a file of constraints, as MLflow's flavors name it in the requirements."""
+        if not lines:
+            return self
+        link = f"-c {mlflow_private.environment_file_names()['constraints']}"
+        conda = [*mlflow_private.pip_requirements(self.conda_env), link]
+        return replace(
+            self,
+            conda_env=mlflow_private.with_pip_requirements(self.conda_env, conda),
+            pip_requirements=(*self.pip_requirements, link),
+            pip_constraints=tuple(lines),
+        )
 
     def write(self, directory: Path, *, lock: str | None = None) -> None:
         """Write them under MLflow's names.
@@ -139,7 +152,9 @@ def files_for(plan: Plan, given: Given, directory: Path) -> EnvironmentFiles:
     # Where the user says where something can be had, its name and version from here would only contradict.
     elsewhere = {item.name for item in plan.local} & given.extra_names
     carried = write_wheels((item for item in plan.local if item.name not in elsewhere), directory)
-    return environment_files([line for line in plan.lines() if not names_of([line]) & elsewhere], given, carried)
+    files = environment_files([line for line in plan.lines() if not names_of([line]) & elsewhere], given, carried)
+    # What the user adds may need other releases of what is only required by others.
+    return files.constrained(plan.constraints()) if given.is_nothing else files
 
 
 def write_files(plan: Plan, given: Given, directory: Path) -> None:

@@ -41,6 +41,11 @@ class Installed:
         return f"`{self.name}` {self.version} {came}"
 
     @property
+    def is_of_conda(self) -> bool:
+        """Whether conda installed it, whose releases needn't be those of an index."""
+        return _is_of_conda(self.directory)
+
+    @property
     def is_pure(self) -> bool:
         """Whether it holds nothing that was compiled, as its wheel says."""
         tags = [line for line in read_text(self.directory / "WHEEL").splitlines() if line.startswith("Tag:")]
@@ -75,10 +80,14 @@ class InstalledDistributions:
 
 def _origin(directory: Path) -> DirectUrl | None:
     # conda's packages were built from a directory on some builder, which is long gone.
-    if read_text(directory / "INSTALLER").strip() == "conda":
+    if _is_of_conda(directory):
         return None
     text = read_text(directory / "direct_url.json")
     return parse_direct_url(text) if text else None
+
+
+def _is_of_conda(directory: Path) -> bool:
+    return read_text(directory / "INSTALLER").strip() == "conda"
 
 
 def _record(directory: Path) -> str:

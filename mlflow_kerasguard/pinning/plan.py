@@ -20,7 +20,7 @@ from mlflow_kerasguard.pinning.direct import (
 )
 from mlflow_kerasguard.pinning.installed import Installed, InstalledDistributions
 from mlflow_kerasguard.pinning.known_files import find_file, uv_cache
-from mlflow_kerasguard.pinning.lines import needs_wheel, requirement_lines
+from mlflow_kerasguard.pinning.lines import needs_wheel, pins, requirement_lines
 from mlflow_kerasguard.pinning.lock import Locked, LockedFor, lockable, write_lock
 from mlflow_kerasguard.pinning.modules import ModuleOwners
 from mlflow_kerasguard.roles import SERVING
@@ -64,6 +64,23 @@ class Plan:
         """
         named = self.distributions.keys() | {item.name for item in self.local}
         return requirement_lines(item for item in self.installed if item.name in named)
+
+    def constraints(self) -> list[str]:
+        """The lines of ``constraints.txt``: what is only required by others, as it is installed here.
+
+        Without what doesn't fit together here, so that nothing could be installed, and what isn't from an index.
+        """
+        misfits = {problem.name for problem in self.problems}
+        return pins(
+            {
+                item.name: item.version
+                for item in self.installed
+                if item.name not in self.distributions
+                and item.name not in misfits
+                and not item.is_of_conda
+                and (item.direct is None or item.direct.is_local)
+            }
+        )
 
 
 def make_plan(

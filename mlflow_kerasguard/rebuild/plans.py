@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -70,7 +70,7 @@ class EnvironmentPlan:
         links: directories in the model that hold wheels.
         digests: SHA-256 of the wheels in the model.
         variables: environment variables of the load.
-        loosens: whether other pins may give way to those that are fixed.
+        loosens: whether pins and constraints may give way, to those that are fixed or to another Python.
     """
 
     name: str
@@ -137,16 +137,18 @@ def replaced(pinned: EnvironmentPlan, against: str, unlocked: EnvironmentPlan | 
     """
     listed = read_requirement_strings(against)
     new = tuple(_asked(item) for item in listed.wanted)
-    base = (unlocked or pinned) if new else pinned
+    python = listed.python or pinned.python
+    loosens = bool(new) or python.split(".")[:2] != pinned.python.split(".")[:2]
+    base = (unlocked or pinned) if loosens else pinned
     families = {pin.family for pin in new}
     return replace(
         base,
         name=" ".join(against.split()),
-        python=listed.python or base.python,
+        python=python,
         pins=(*new, *(pin for pin in base.pins if pin.family not in families)),
         constraints=tuple(text for text in base.constraints if _family_of(text) not in families),
         variables={**base.variables, **(listed.variables or {})},
-        loosens=bool(new),
+        loosens=loosens,
     )
 
 
@@ -285,13 +287,12 @@ def _family_of(text: str) -> str:
     return _FAMILIES.get(name, name)
 
 
-def requirement_lines(plan: EnvironmentPlan, pins: Iterable[Pin], directory: Path) -> list[str]:
+def requirement_lines(plan: EnvironmentPlan, directory: Path) -> list[str]:
     """The plan as lines of a requirements file, for whatever directory it is read from.
 
     Args:
-        plan: it.
-        pins: what of it to install.
+        plan: what to install.
         directory: the model's.
     """
     links = [f"--find-links {directory.resolve() / link}" for link in plan.links]
-    return [*plan.options, *links, *(str(directory.resolve() / p.text) if p.is_file else p.text for p in pins)]
+    return [*plan.options, *links, *(str(directory.resolve() / p.text) if p.is_file else p.text for p in plan.pins)]

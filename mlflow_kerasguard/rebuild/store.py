@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from mlflow_kerasguard.errors import ModelNotLoggableError, UsageError
 from mlflow_kerasguard.rebuild.commands import Commands, ToolFailed
 from mlflow_kerasguard.rebuild.loosening import dropped, loosen
 from mlflow_kerasguard.rebuild.managers import Manager, Workshop
-from mlflow_kerasguard.rebuild.plans import EnvironmentPlan, Pin, requirement_lines
+from mlflow_kerasguard.rebuild.plans import EnvironmentPlan, requirement_lines
 from mlflow_kerasguard.staging import move_into_place, private_directory
 
 _RECORD = "kerasguard-environment.json"
@@ -133,31 +133,32 @@ class Store:
             workshop = Workshop(commands=self.commands, scratch=private / "scratch")
             directory = private / "environment"
             python = self.manager.create(workshop, directory, plan.python)
-            pins = self._fitting(plan, workshop, python)
-            self.manager.install(workshop, python, self._arguments(plan, workshop, pins))
+            fitting = self._fitting(plan, workshop, python)
+            self.manager.install(workshop, python, self._arguments(fitting, workshop))
             versions = _installed(directory)
             built = Built(
                 directory=place,
                 python=_version_of(directory) or plan.python,
                 versions=versions,
-                dropped=dropped(plan.pins, pins, versions),
+                dropped=dropped(plan, fitting, versions),
                 tool_seconds=workshop.clock.seconds,
             )
             _write_record(directory / _RECORD, built)
             move_into_place(directory, place)
         return built
 
-    def _fitting(self, plan: EnvironmentPlan, workshop: Workshop, python: Path) -> Sequence[Pin]:
-        """The pins, or, where some were replaced, those that go together with these."""
+    def _fitting(self, plan: EnvironmentPlan, workshop: Workshop, python: Path) -> EnvironmentPlan:
+        """The plan, or, where some of it was replaced, what of it goes together with that."""
         if not plan.loosens:
-            return plan.pins
-        return loosen(
-            plan.pins,
-            lambda pins: self.manager.resolve(workshop, python, self._arguments(plan, workshop, pins)),
-        )
+            return plan
 
-    def _arguments(self, plan: EnvironmentPlan, workshop: Workshop, pins: Sequence[Pin]) -> list[str | Path]:
-        lines = [*requirement_lines(plan, pins, self.model), self.own]
+        def resolve(changed: EnvironmentPlan) -> Mapping[str, str]:
+            return self.manager.resolve(workshop, python, self._arguments(changed, workshop))
+
+        return loosen(plan, resolve)
+
+    def _arguments(self, plan: EnvironmentPlan, workshop: Workshop) -> list[str | Path]:
+        lines = [*requirement_lines(plan, self.model), self.own]
         arguments: list[str | Path] = ["-r", workshop.file("requirements.txt", lines)]
         if plan.constraints:
             arguments += ["--constraint", workshop.file("constraints.txt", plan.constraints)]

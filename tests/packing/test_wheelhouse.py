@@ -152,6 +152,14 @@ def _another_python(model: Path) -> None:
     (model / "python_env.yaml").write_text("python: 3.9.1\ndependencies: []\n")
 
 
+def test_files_that_the_requirements_name(model, tmp_path, index):
+    make_wheel(index, "helpers", "3.0")
+    (model / "constraints.txt").write_text("helpers<3\n")
+    (model / "requirements.txt").write_text("shop==1.0\n-c constraints.txt\n")
+    download_wheels(model, tmp_path / "wheels")
+    assert pins(tmp_path / "wheels") == ["helpers==2.0", "shop==1.0"]
+
+
 REFUSED = {
     "a release that isn't there": (
         lambda model: (model / "requirements.txt").write_text("shop==7\n"),

@@ -35,7 +35,11 @@ def test_a_logged_model_pins_everything_that_loads_it(logged, tmp_path):
 
     text = (logged / "requirements.txt").read_text().splitlines()
     assert text[0] == FIND_LINKS, "this package comes from a checkout"
-    lines = [Requirement(line) for line in text[1:]]
+    assert text[-1] == "-c constraints.txt"
+    lines = [Requirement(line) for line in text[1:-1]]
+    limits = {Requirement(line).name for line in (logged / "constraints.txt").read_text().splitlines()}
+    assert {"packaging", "protobuf" if BACKEND == "tensorflow" else "optree"} <= limits
+    assert not limits & {line.name for line in lines}
     assert all(str(line.specifier).startswith("==") for line in lines), "each one is pinned"
     names = {line.name for line in lines}
     package = keras.__name__.replace("_", "-")

@@ -106,6 +106,19 @@ def test_a_lock_of_it(site, tmp_path, monkeypatch, caplog):
     assert "tool" not in document
 
 
+def test_constraints_are_what_can_be_had_again(site, tmp_path):
+    directory = Path(site[-1])
+    write_distribution(directory, "of-conda", "1.0", INSTALLER="conda\n")
+    write_distribution(directory, "too-old", "0.1")
+    write_distribution(directory, "user", "1.0", record="user.py,,\n", requires=("of-conda", "too-old>=1", "fine"))
+    write_distribution(directory, "fine", "1.0+local")
+    plan = make_plan("keras", "tensorflow", {"user"}, path=site)
+    lines = plan.constraints()
+    assert {"fine==1.0", "protobuf==1.0"} <= set(lines)
+    names = {line.partition("==")[0] for line in lines}
+    assert not names & {*plan.distributions, "of-conda", "too-old"}
+
+
 def test_this_environment():
     plan = make_plan(keras.__name__, BACKEND, {"yaml"})
     markers = {**default_environment(), "extra": ""}
