@@ -141,7 +141,7 @@ def _load_pyfunc(path: str) -> KerasModelWrapper:
         if not _is_server_starting():
             raise
         # A traceback would bury the report, and several workers would try again for ever.
-        print(f"\n{error}\n", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"\n{error}\n", file=sys.stderr, flush=True)  # noqa: T201 - for the operator
         raise SystemExit(_STARTUP_FAILURE) from None
 
 
@@ -195,11 +195,11 @@ def _incompatible(report: Report) -> IncompatibleModelError:
 def _mlflow_error_class() -> type[IncompatibleModelError]:
     mlflow_error, invalid_parameter = mlflow_private.exception_class()
 
-    class MlflowIncompatibleModelError(IncompatibleModelError, mlflow_error):  # type: ignore[misc, valid-type]
+    class MlflowIncompatibleModelError(IncompatibleModelError, mlflow_error):  # type: ignore[misc, valid-type]  # found at run time
         """The refusal as MLflow's callers know errors; a server answers it with status 400."""
 
         def __init__(self, report: Report) -> None:
-            mlflow_error.__init__(self, str(report), error_code=invalid_parameter)  # type: ignore[call-arg]
+            mlflow_error.__init__(self, str(report), error_code=invalid_parameter)  # type: ignore[call-arg]  # likewise
             self.report = report
 
     MlflowIncompatibleModelError.__name__ = IncompatibleModelError.__name__

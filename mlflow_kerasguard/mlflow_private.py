@@ -3,7 +3,7 @@
 Each is imported when it is called: MLflow takes seconds to import, and checking needs none of it.
 """
 
-# ruff: noqa: SLF001
+# ruff: noqa: SLF001 - private helpers are what this module is for
 from __future__ import annotations
 
 from importlib import import_module

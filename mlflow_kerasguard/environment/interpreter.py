@@ -67,7 +67,7 @@ def read_interpreter(python: Path, *, source: str | None = None, time_limit: flo
 
 def _ask(python: Path, time_limit: float) -> dict[str, Any]:
     # Not resolved: a virtual environment is known by where its link is.
-    executable = os.path.abspath(python)  # noqa: PTH100
+    executable = os.path.abspath(python)  # noqa: PTH100 - not resolved
     command = [executable, "-I", "-B", "-S", "-c", _PROBE.read_text(encoding="utf-8"), executable]
     status, output = _run(command, python, time_limit)
     for line in output.splitlines():

@@ -53,4 +53,4 @@ def _evaluate(marker: Marker, python: str, groups: frozenset[str]) -> bool:
         "extras": frozenset(),
         "dependency_groups": groups,
     }
-    return marker.evaluate(values)  # type: ignore[arg-type]
+    return marker.evaluate(values)  # type: ignore[arg-type]  # it takes sets as well

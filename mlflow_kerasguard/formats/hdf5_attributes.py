@@ -232,7 +232,7 @@ class _Attribute:
         version, flags, name_size, type_size, space_size = struct.unpack_from("<BB3H", body)
         if version not in (1, 2, 3) or (version > 1 and flags):
             raise UnreadableAttributeError(f"a form of attributes (version {version}) that Keras doesn't write")
-        position = 9 if version == 3 else 8  # noqa: PLR2004
+        position = 9 if version == 3 else 8  # noqa: PLR2004 - HDF5's version
         parts = []
         for size in (name_size, type_size, space_size):
             parts.append(body[position : position + size])
@@ -244,7 +244,7 @@ class _Attribute:
 
 def _shape(space: bytes) -> tuple[int, ...]:
     version, rank, _, category = struct.unpack_from("<4B", space)
-    if version == 2 and category == 2:  # noqa: PLR2004
+    if version == 2 and category == 2:  # noqa: PLR2004 - HDF5's codes
         return (0,)  # A null dataspace holds nothing.
     return struct.unpack_from(f"<{rank}Q", space, 8 if version == 1 else 4)
 

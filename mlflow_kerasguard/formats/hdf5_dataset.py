@@ -134,7 +134,7 @@ def _numeric_name(kind: Any) -> tuple[str | None, str]:
         size = kind.get_size()
         return (f"void{8 * size}", "") if size <= _WIDEST_OPAQUE else (None, f"opaque items of {size_text(size)}")
     # More members than a complex number has aren't worth translating: a hostile type may have millions.
-    if category == h5py.h5t.COMPOUND and kind.get_nmembers() != 2:  # noqa: PLR2004
+    if category == h5py.h5t.COMPOUND and kind.get_nmembers() != 2:  # noqa: PLR2004 - real and imaginary
         return None, "records"
     try:
         dtype = kind.dtype

@@ -123,7 +123,7 @@ def _check_header(file: Window | io.BytesIO, where: str, anomalies: list[Anomaly
     if version > _NEWEST_SUPERBLOCK:
         return anomaly("hdf5-damaged", where, f"a superblock of version {version}, which HDF5 doesn't have")
     width, first = (header[5], 16 + 4 * version) if version <= 1 else (header[1], 4)
-    if width != 8:  # noqa: PLR2004
+    if width != 8:  # noqa: PLR2004 - bytes of 64 bits
         return anomaly("hdf5-damaged", where, f"addresses of {width} bytes, which Keras doesn't write")
     base, _, end = struct.unpack_from("<3Q", header, first)
     if end > size:

@@ -82,7 +82,7 @@ def _walk(prefix: Path) -> tuple[frozenset[str], dict[str, str]]:
                     pending += [f"{name}/"] if name not in _LEFT_OUT else []
                     continue
                 files.add(name)
-                if entry.is_symlink() and leads_outside(name, target := os.readlink(entry.path)):  # noqa: PTH115
+                if entry.is_symlink() and leads_outside(name, target := os.readlink(entry.path)):  # noqa: PTH115 - as text
                     links[name] = target
     return frozenset(files), dict(sorted(links.items()))
 

@@ -133,7 +133,7 @@ def describe(archive: Path, form: str, facts: Mapping[str, object]) -> Manifest:
         format=form,
         size=archive.stat().st_size,
         sha256=sha256_of(archive),
-        **facts,  # type: ignore[arg-type]
+        **facts,  # type: ignore[arg-type]  # as `facts_of` gives them
     )
 
 

@@ -56,7 +56,9 @@ def _version_of(python: Path) -> str:
         return ""
     command = [str(python), "-I", "-S", "-c", _VERSION]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PATIENCE)  # noqa: S603
+        done = subprocess.run(  # noqa: S603 - an interpreter that was found
+            command, capture_output=True, text=True, check=False, timeout=_PATIENCE
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""

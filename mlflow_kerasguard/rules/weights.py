@@ -181,7 +181,7 @@ def _zip_groups(model: ModelSpec) -> dict[str, Layout]:
     found: dict[str, dict[str, list[Shape]]] = {}
     for weight in model.weights:
         parts = weight.path.split("/", 2)
-        match = _VARIABLE.fullmatch(parts[2]) if parts[0] == "layers" and len(parts) > 2 else None  # noqa: PLR2004
+        match = _VARIABLE.fullmatch(parts[2]) if parts[0] == "layers" and len(parts) > 2 else None  # noqa: PLR2004 - `parts[2]`
         if match:
             found.setdefault(parts[1], {}).setdefault(match[1] or "", []).append(weight.shape)
     names = _container_names(model)
