@@ -28,7 +28,7 @@ LAYERS = {
     "readers": "formats formats.* keras_api.* environment.* tensorflow_api tensorflow_api.* source_code source_code.*",
     "rules": "rules rules.*",
     "engine": "engine",
-    "check and artifact": "mlflow_private tracking output_differences rehearsal_record signature_json signature_code signature artifact logged_environment against checking releases",
+    "check and artifact": "mlflow_private tracking output_differences rehearsal_record signature_json signature_code signature integrity artifact logged_environment against checking releases",
     "tools of the flavor": "keras_runtime custom_code custom_code.* contracts comparison golden example_inputs wheels wheels.* pinning pinning.* packing packing.* staging",
     "flavor": "recording saving loading serving rehearsal rehearsal.* flavor",
     "rebuild": "rebuild rebuild.*",

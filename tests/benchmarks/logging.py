@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlflow_kerasguard.artifact import sha256_of
 from mlflow_kerasguard.custom_code.capture import CapturedCode, capture
 from mlflow_kerasguard.custom_code.restore import Bundle
+from mlflow_kerasguard.integrity import sha256_of
 from mlflow_kerasguard.model import ModelSpec
 from mlflow_kerasguard.staging import private_directory
 from tests.benchmarks.timing import Figure, call, in_turn, median_ratio, process
