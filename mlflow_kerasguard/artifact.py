@@ -16,7 +16,7 @@ from typing import Any
 
 from mlflow_kerasguard.errors import ModelNotFoundError
 from mlflow_kerasguard.formats import read_model
-from mlflow_kerasguard.integrity import check_payload, code_on_path, files_below, is_inside, outside, pickles
+from mlflow_kerasguard.integrity import check_payload, code_on_path, files_below, is_inside, outside, pickles, sha256_of
 from mlflow_kerasguard.model import Anomaly, ModelSpec
 from mlflow_kerasguard.signature import CompatibilitySignature
 from mlflow_kerasguard.signature_json import SignatureError
@@ -81,6 +81,11 @@ class LoggedModel:
 
     def path(self, relative: str) -> Path:
         return self.directory / relative
+
+    @property
+    def signature_sha256(self) -> str | None:
+        """The digest of the signature's file; None where there is no signature."""
+        return None if self.signature is None else sha256_of(self.path(SIGNATURE))
 
 
 def is_logged_model(path: Path) -> bool:

@@ -10,15 +10,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlflow_kerasguard import artifact, golden, mlflow_private
+from mlflow_kerasguard import artifact, golden, mlflow_private, scoring_server
 from mlflow_kerasguard.artifact import LoggedModel
 from mlflow_kerasguard.custom_code.restore import Bundle, resolve_here
 from mlflow_kerasguard.engine import check_model
 from mlflow_kerasguard.environment.installed import installed
 from mlflow_kerasguard.errors import IncompatibleModelError, LoadFailedError, UsageError
-from mlflow_kerasguard.keras_runtime import KerasRuntime, import_keras, innermost_message
-from mlflow_kerasguard.policies import CustomCode
-from mlflow_kerasguard.rules.environment import BACKENDS
+from mlflow_kerasguard.keras_runtime import KerasRuntime, import_keras, innermost_message, with_backend_of_loader
+from mlflow_kerasguard.policies import CustomCode, PyfuncOptions
 from mlflow_kerasguard.rules.view import keras_package
 from mlflow_kerasguard.serving import KerasModelWrapper
 from mlflow_kerasguard.tracking import fetch
@@ -27,16 +26,6 @@ if TYPE_CHECKING:
     from mlflow_kerasguard.environment import Environment
     from mlflow_kerasguard.findings import Report
     from mlflow_kerasguard.model import ModelSpec
-
-#: The environment variables that stand for arguments where ``mlflow.pyfunc`` loads a model: the policy, and
-#: what is trusted, separated by commas.
-CUSTOM_CODE, TRUSTED = "MLFLOW_KERASGUARD_CUSTOM_CODE", "MLFLOW_KERASGUARD_TRUSTED"
-
-#: uvicorn's own status for an application that can't start; its supervisor doesn't try again then.
-_STARTUP_FAILURE = 3
-
-_SCORING_SERVER = "mlflow.pyfunc.scoring_server.app"
-
 
 def load_model(
     model_uri: str | Path,
@@ -80,14 +69,20 @@ def load_model(
     logged = artifact.open_model(fetch(model_uri, dst_path))
     given = dict(custom_objects or {})
     spec = replace(_with_caller(logged.spec, given, frozenset(trusted)), custom_code=policy)
+    model, _ = _checked_and_loaded(logged, spec, given, compile=compile, allow_undecided=allow_undecided)
+    if verify:
+        _verify(logged, model)
+    return model
+
+
+def _checked_and_loaded(
+    logged: LoggedModel, spec: ModelSpec, given: Mapping[str, Any], *, compile: bool, allow_undecided: bool = True
+) -> tuple[Any, Report]:
     environment = _environment_of_loader(spec)
     report = check_model(spec, environment, compile=compile)
     _refuse(report, allow_undecided=allow_undecided)
     # What comes before this line has run nothing of the model, and imported no Keras.
-    model = _construct(logged, spec, environment, given, report, compile=compile)
-    if verify:
-        _verify(logged, model)
-    return model
+    return _construct(logged, spec, environment, given, report, compile=compile), report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,21 +129,19 @@ def _load_pyfunc(path: str) -> KerasModelWrapper:
     """
     directory = Path(path) if artifact.is_logged_model(Path(path)) else Path(path).parent
     try:
-        policy = CustomCode.of(os.environ.get(CUSTOM_CODE, CustomCode.PACKAGED), given_as=CUSTOM_CODE)
-        trusted = [name.strip() for name in os.environ.get(TRUSTED, "").split(",") if name.strip()]
-        return KerasModelWrapper(load_model(directory, compile=False, custom_code=policy, trusted=trusted))
+        options = PyfuncOptions.of(os.environ)
+        logged = artifact.open_model(directory)
+        spec = _with_caller(logged.spec, {}, frozenset(options.trusted))
+        model, report = _checked_and_loaded(logged, replace(spec, custom_code=options.custom_code), {}, compile=False)
     except (IncompatibleModelError, UsageError) as error:
-        if not _is_server_starting():
-            raise
-        # A traceback would bury the report, and several workers would try again for ever.
-        print(f"\n{error}\n", file=sys.stderr, flush=True)  # noqa: T201
-        raise SystemExit(_STARTUP_FAILURE) from None
-
-
-def _is_server_starting() -> bool:
-    """Whether MLflow's scoring server is being imported, which loads the model as it goes."""
-    server = sys.modules.get(_SCORING_SERVER)
-    return server is not None and not hasattr(server, "app")
+        if scoring_server.is_starting():
+            # A traceback would bury the report, and several workers would try again for ever.
+            scoring_server.end(str(error))
+        raise
+    wrapper = KerasModelWrapper(model)
+    if scoring_server.is_starting():
+        scoring_server.announce(report, logged.signature_sha256)
+    return wrapper
 
 
 def _with_caller(spec: ModelSpec, given: Mapping[str, Any], trusted: frozenset[str]) -> ModelSpec:
@@ -165,11 +158,7 @@ def _environment_of_loader(spec: ModelSpec) -> Environment:
     keras = sys.modules.get("keras")
     if keras is not None and hasattr(keras, "backend"):
         return replace(environment, configured_backend=_active_backend(keras))
-    if "KERAS_BACKEND" in os.environ or spec.backend not in BACKENDS:
-        return environment
-    if any(name in environment.distributions for name in BACKENDS[spec.backend]):
-        return replace(environment, configured_backend=spec.backend)
-    return environment
+    return with_backend_of_loader(environment, spec.backend)
 
 
 def _active_backend(keras: Any) -> str:
