@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mlflow_kerasguard.findings import Report
     from mlflow_kerasguard.model import ModelSpec
 
+
 def load_model(
     model_uri: str | Path,
     dst_path: str | Path | None = None,
@@ -80,7 +81,7 @@ def _checked_and_loaded(
 ) -> tuple[Any, Report]:
     environment = _environment_of_loader(spec)
     report = check_model(spec, environment, compile=compile)
-    _refuse(report, allow_undecided=allow_undecided)
+    refuse(report, allow_undecided=allow_undecided)
     # What comes before this line has run nothing of the model, and imported no Keras.
     return _construct(logged, spec, environment, given, report, compile=compile), report
 
@@ -166,7 +167,16 @@ def _active_backend(keras: Any) -> str:
     return str(backend()) if callable(backend) else "tensorflow"
 
 
-def _refuse(report: Report, *, allow_undecided: bool) -> None:
+def refuse(report: Report, *, allow_undecided: bool) -> None:
+    """Raise unless the model may be loaded.
+
+    Args:
+        report: the check's.
+        allow_undecided: let a model pass about which some rule couldn't judge.
+
+    Raises:
+        IncompatibleModelError: where MLflow's exceptions have been imported, it is one of them as well.
+    """
     try:
         report.raise_for_errors(allow_undecided=allow_undecided)
     except IncompatibleModelError:

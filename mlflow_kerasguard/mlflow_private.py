@@ -87,6 +87,18 @@ def client() -> Any:
     return import_module("mlflow").MlflowClient()
 
 
+def artifact_repository(uri: str) -> tuple[Any, str]:
+    """The repository that a URI leads to, and the path in there; empty for its root."""
+    module = import_module("mlflow.tracking.artifact_utils")
+    root, path = module._get_root_uri_and_artifact_path(uri)
+    return module.get_artifact_repository(root), str(path)
+
+
+def serve_command() -> Any:
+    """``mlflow models serve``, as the click command that it is."""
+    return import_module("mlflow.models.cli").serve
+
+
 def local_artifact_location() -> str | None:
     """Where the current experiment keeps artifacts, if that is a local directory."""
     mlflow = import_module("mlflow")

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import types
 import zipfile
 from pathlib import Path
 
@@ -131,17 +130,6 @@ def test_a_refusal_imports_neither_keras_nor_mlflow(noisy):
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=directory.parent, timeout=120)
     assert "from_the_future" in done.stdout
     assert done.stdout.splitlines()[-1] == "[]"
-
-
-def test_the_server_sees_the_report_and_nothing_else(noisy, monkeypatch, capsys):
-    directory, _ = noisy
-    edit_config(directory / "data" / "model.keras", add_unknown_key)
-    sign_again(directory)
-    monkeypatch.setitem(sys.modules, loading._SCORING_SERVER, types.ModuleType("app"))
-    with pytest.raises(SystemExit) as caught:
-        loading._load_pyfunc(str(directory / "data"))
-    assert caught.value.code == 3
-    assert capsys.readouterr().err.lstrip().startswith("INCOMPATIBLE")
 
 
 def test_bare_files(tmp_path):

@@ -1,0 +1,101 @@
+"""Judge a logged model in the environment that is going to serve it, before any of it is there."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mlflow_kerasguard.artifact import LoggedModel, is_logged_model, open_logged_model, open_signed_model
+from mlflow_kerasguard.checking import judge
+from mlflow_kerasguard.environment import Environment
+from mlflow_kerasguard.environment.installed import configured_backend, installed
+from mlflow_kerasguard.errors import UsageError
+from mlflow_kerasguard.findings import Report, Verdict
+from mlflow_kerasguard.keras_runtime import with_backend_of_loader
+from mlflow_kerasguard.logged_environment import read_pinned_environment
+from mlflow_kerasguard.policies import PyfuncOptions
+from mlflow_kerasguard.tracking import fetch, small_files
+
+#: MLflow's environment manager that makes no environment.
+LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preflight:
+    """What is known of a model before it is served.
+
+    Attributes:
+        report: the check's, in the environment that is going to serve.
+        signature_sha256: the digest of the compatibility signature; None where there is none.
+    """
+
+    report: Report
+    signature_sha256: str | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the server would take the model; it also takes one of which something isn't known."""
+        return self.report.verdict is not Verdict.INCOMPATIBLE and self.report.safe
+
+
+def preflight(model_uri: str, *, manager: str) -> Preflight:
+    """Judge a model as MLflow's scoring server is going to.
+
+    It is judged by its compatibility signature: of a model that is elsewhere only the small files are
+    downloaded. Where another flavor logged it, its Keras file has to be read.
+
+    Args:
+        model_uri: the path of a logged model, or any URI that MLflow knows.
+        manager: MLflow's environment manager. ``local`` means this interpreter, any other the environment that
+            the model pins.
+
+    Raises:
+        ModelNotFoundError: there is nothing at ``model_uri``.
+        UsageError: the model, its environment or an environment variable can't be used as it is.
+    """
+    found = judge_by_signature(model_uri, manager=manager)
+    if found is None:
+        directory = _whole(model_uri)
+        found = _judged(open_logged_model(directory), model_uri, directory, manager)
+    return found
+
+
+def judge_by_signature(model_uri: str, *, manager: str, repository: Any = None) -> Preflight | None:
+    """The same of a model that this flavor logged; None of any other.
+
+    Args:
+        model_uri: as for :func:`preflight`.
+        manager: likewise.
+        repository: as for :func:`mlflow_kerasguard.tracking.small_files`.
+
+    Raises:
+        ModelNotFoundError: there is nothing at ``model_uri``.
+        UsageError: the model, its environment or an environment variable can't be used as it is.
+    """
+    with small_files(model_uri, repository) as files:
+        logged = open_signed_model(files.directory, files.names)
+        return None if logged is None else _judged(logged, model_uri, files.directory, manager)
+
+
+def _judged(logged: LoggedModel, model_uri: str, directory: Path, manager: str) -> Preflight:
+    options = PyfuncOptions.of(os.environ)
+    spec = replace(logged.spec, source=model_uri, custom_code=options.custom_code, trusted=frozenset(options.trusted))
+    environment = with_backend_of_loader(_serving_environment(directory, model_uri, manager), spec.backend)
+    return Preflight(report=judge(spec, environment, compile=False), signature_sha256=logged.signature_sha256)
+
+
+def _whole(model_uri: str) -> Path:
+    directory = fetch(model_uri)
+    if not is_logged_model(directory):
+        raise UsageError(f"`{model_uri}` isn't a logged model, so MLflow can't serve it; log it first")
+    return directory
+
+
+def _serving_environment(directory: Path, model_uri: str, manager: str) -> Environment:
+    if manager == LOCAL:
+        # What this process has registered its server doesn't know.
+        return replace(installed(), registered_objects=frozenset())
+    environment = read_pinned_environment(directory, model_uri, manager=manager, variables=os.environ)
+    return replace(environment, configured_backend=environment.configured_backend or configured_backend())
