@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from uvicorn.importer import import_from_string
 from mlflow_kerasguard import IncompatibleModelError, scoring_server
 from mlflow_kerasguard.version import __version__
 from tests.conftest import break_model
+from tests.processes import await_none
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:mlflow")
 
@@ -112,25 +112,11 @@ def uvicorn(directory: Path, application: str, workers: int, *, main: str | None
     )
     try:
         yield process
-        _await_no_process(process.pid)
+        await_none(process.pid)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-
-
-def _processes(group: int) -> list[str]:
-    """The command lines of those of a process group that run."""
-    done = subprocess.run(["ps", "-eo", "pgid=,stat=,args="], capture_output=True, text=True, check=True)
-    rows = (line.split(maxsplit=2) for line in done.stdout.splitlines())
-    return [args for its_group, state, args in rows if int(its_group) == group and not state.startswith("Z")]
-
-
-def _await_no_process(group: int) -> None:
-    deadline = time.monotonic() + 60
-    while left := _processes(group):
-        assert time.monotonic() < deadline, left
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(("workers", "status"), [(1, scoring_server.STARTUP_FAILURE), (4, -signal.SIGALRM)])

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -16,6 +17,12 @@ from pathlib import Path
 
 #: Seconds to wait for a server on a slow machine.
 PATIENCE = 180
+
+
+def clean_variables(**more: str) -> dict[str, str]:
+    """This process's, with the interpreter's own programs first and nothing else on Python's path."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return {**kept, "PATH": f"{Path(sys.executable).parent}:{kept['PATH']}", **more}
 
 
 def free_port() -> int:
