@@ -79,7 +79,7 @@ def load_model(
 def _checked_and_loaded(
     logged: LoggedModel, spec: ModelSpec, given: Mapping[str, Any], *, compile: bool, allow_undecided: bool = True
 ) -> tuple[Any, Report]:
-    environment = _environment_of_loader(spec)
+    environment = environment_of_loader(spec)
     report = check_model(spec, environment, compile=compile)
     refuse(report, allow_undecided=allow_undecided)
     # What comes before this line has run nothing of the model, and imported no Keras.
@@ -113,7 +113,7 @@ def examine(directory: Path, *, compile: bool, trusted: Iterable[str] = ()) -> E
     """
     logged = artifact.open_model(directory)
     spec = _with_caller(logged.spec, {}, frozenset(trusted))
-    environment = _environment_of_loader(spec)
+    environment = environment_of_loader(spec)
     report = check_model(spec, environment, compile=compile)
     return Examined(
         report=report,
@@ -153,7 +153,7 @@ def _with_caller(spec: ModelSpec, given: Mapping[str, Any], trusted: frozenset[s
     return replace(spec, trusted=trusted, origin=origin)
 
 
-def _environment_of_loader(spec: ModelSpec) -> Environment:
+def environment_of_loader(spec: ModelSpec) -> Environment:
     """This environment, with the backend that :func:`import_keras` is going to choose."""
     environment = installed()
     keras = sys.modules.get("keras")

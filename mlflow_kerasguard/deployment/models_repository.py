@@ -49,15 +49,16 @@ def _checking_class() -> type[ModelsArtifactRepository]:
 
 
 def _require_compatible(repository: ModelsArtifactRepository) -> None:
-    from mlflow_kerasguard.deployment.preflight import LOCAL, judge_by_signature
+    from mlflow_kerasguard.deployment.preflight import judge_by_signature
     from mlflow_kerasguard.errors import ModelNotFoundError
-    from mlflow_kerasguard.loading import refuse
+    from mlflow_kerasguard.loading import environment_of_loader, refuse
     from mlflow_kerasguard.tracking import is_judged
 
     if is_judged.get():
         return
     try:
-        found = judge_by_signature(str(repository.artifact_uri), manager=LOCAL, repository=repository)
+        uri = str(repository.artifact_uri)
+        found = judge_by_signature(uri, lambda spec, _: environment_of_loader(spec), repository)
     except ModelNotFoundError:
         return  # MLflow says it in its own way.
     if found is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from mlflow_kerasguard.errors import UsageError
 from mlflow_kerasguard.findings import Report, Verdict
 from mlflow_kerasguard.keras_runtime import with_backend_of_loader
 from mlflow_kerasguard.logged_environment import read_pinned_environment
+from mlflow_kerasguard.model import ModelSpec
 from mlflow_kerasguard.policies import PyfuncOptions
 from mlflow_kerasguard.tracking import fetch, small_files
 
@@ -55,19 +57,27 @@ def preflight(model_uri: str, *, manager: str) -> Preflight:
         ModelNotFoundError: there is nothing at ``model_uri``.
         UsageError: the model, its environment or an environment variable can't be used as it is.
     """
-    found = judge_by_signature(model_uri, manager=manager)
+
+    def environment_of(spec: ModelSpec, directory: Path) -> Environment:
+        return with_backend_of_loader(_serving_environment(directory, model_uri, manager), spec.backend)
+
+    found = judge_by_signature(model_uri, environment_of)
     if found is None:
         directory = _whole(model_uri)
-        found = _judged(open_logged_model(directory), model_uri, directory, manager)
+        found = _judged(open_logged_model(directory), model_uri, directory, environment_of)
     return found
 
 
-def judge_by_signature(model_uri: str, *, manager: str, repository: Any = None) -> Preflight | None:
-    """The same of a model that this flavor logged; None of any other.
+#: Gives the environment in which a model is to be judged, from the model and the directory with its small files.
+EnvironmentOf = Callable[[ModelSpec, Path], Environment]
+
+
+def judge_by_signature(model_uri: str, environment_of: EnvironmentOf, repository: Any = None) -> Preflight | None:
+    """Judge a model that this flavor logged; None of any other.
 
     Args:
         model_uri: as for :func:`preflight`.
-        manager: likewise.
+        environment_of: gives the environment.
         repository: as for :func:`mlflow_kerasguard.tracking.small_files`.
 
     Raises:
@@ -76,14 +86,14 @@ def judge_by_signature(model_uri: str, *, manager: str, repository: Any = None) 
     """
     with small_files(model_uri, repository) as files:
         logged = open_signed_model(files.directory, files.names)
-        return None if logged is None else _judged(logged, model_uri, files.directory, manager)
+        return None if logged is None else _judged(logged, model_uri, files.directory, environment_of)
 
 
-def _judged(logged: LoggedModel, model_uri: str, directory: Path, manager: str) -> Preflight:
+def _judged(logged: LoggedModel, model_uri: str, directory: Path, environment_of: EnvironmentOf) -> Preflight:
     options = PyfuncOptions.of(os.environ)
     spec = replace(logged.spec, source=model_uri, custom_code=options.custom_code, trusted=frozenset(options.trusted))
-    environment = with_backend_of_loader(_serving_environment(directory, model_uri, manager), spec.backend)
-    return Preflight(report=judge(spec, environment, compile=False), signature_sha256=logged.signature_sha256)
+    report = judge(spec, environment_of(spec, directory), compile=False)
+    return Preflight(report=report, signature_sha256=logged.signature_sha256)
 
 
 def _whole(model_uri: str) -> Path:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import checking, logging, packing, pins, rehearsing, releases, serving
+from tests.benchmarks import checking, logging, packing, pins, rehearsing, releases, serving, starting
 from tests.benchmarks.timing import Figure
 
 GROUPS = {
@@ -24,6 +24,7 @@ GROUPS = {
     "releases": releases.every_release,
     "refusal": serving.refusal,
     "share": serving.share_of_load,
+    "start": starting.start,
     "log": logging.log_model,
     "pins": pins.pins_and_lock,
     "capture": logging.capture_of_a_repository,
