@@ -32,6 +32,7 @@ def check(
     fetch: bool = False,
     custom_code: str = CustomCode.PACKAGED,
     trusted: Iterable[str] = (),
+    by_signature: bool = False,
 ) -> Report:
     """Tell whether a saved Keras model loads in an environment and predicts the same.
 
@@ -46,6 +47,8 @@ def check(
         custom_code: whose version of the packaged code counts; see
             :func:`mlflow_kerasguard.load_model`.
         trusted: paths of objects that the caller vouches for, such as ``keras.layers.Lambda``.
+        by_signature: judge a logged model by its compatibility signature. Nothing else of its payload is
+            read, and of a model that is elsewhere only the small files are downloaded.
 
     Returns:
         The report. A damaged or hostile file is a report with findings of family KG1xx.
@@ -54,7 +57,15 @@ def check(
         ModelNotFoundError: there is nothing at ``model``.
         UsageError: an argument can't be used as it was given.
     """
-    return check_each(model, [against], compile=compile, fetch=fetch, custom_code=custom_code, trusted=trusted)[0]
+    return check_each(
+        model,
+        [against],
+        compile=compile,
+        fetch=fetch,
+        custom_code=custom_code,
+        trusted=trusted,
+        by_signature=by_signature,
+    )[0]
 
 
 def check_each(
@@ -76,8 +87,7 @@ def check_each(
         fetch: as for :func:`check`.
         custom_code: as for :func:`check`.
         trusted: as for :func:`check`.
-        by_signature: judge a logged model by its compatibility signature. Nothing else of its payload is
-            read, and of a model that is elsewhere only the small files are downloaded.
+        by_signature: as for :func:`check`.
 
     Raises:
         ModelNotFoundError: there is nothing at ``model``.

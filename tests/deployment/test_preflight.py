@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from mlflow_kerasguard.checking import check, check_each
+from mlflow_kerasguard.checking import check
 from mlflow_kerasguard.cli import main
 from mlflow_kerasguard.deployment.preflight import preflight
 from mlflow_kerasguard.errors import ModelNotFoundError, UsageError
@@ -49,7 +49,7 @@ def test_the_weights_arent_read(registered, logged):
     found = preflight(registered, manager="local")
     assert found.passed
     assert found.report.model == registered
-    assert check_each(registered, [None], by_signature=True)[0].ok
+    assert check(registered, by_signature=True).ok
     assert main(["check", "--by-signature", registered]) == 0
 
 
@@ -80,7 +80,7 @@ def test_a_model_of_another_flavor_is_read(tmp_path):
     assert found.passed
     assert found.signature_sha256 is None
     with pytest.raises(UsageError, match="has no compatibility signature"):
-        check_each(tmp_path, [None], by_signature=True)
+        check(tmp_path, by_signature=True)
 
 
 def test_what_is_no_model_at_all(tmp_path, store):

@@ -33,7 +33,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def serving(
-    command: Sequence[str], port: int, directory: Path, environment: Mapping[str, str]
+    command: Sequence[str], port: int, directory: Path, environment: Mapping[str, str], ready: str = "ping"
 ) -> Iterator[tuple[str, Path]]:
     """A server that answers; in a directory of its own, so that no source lies about. Gives its URL and its log."""
     directory.mkdir()
@@ -42,7 +42,7 @@ def serving(
             command, cwd=directory, env=environment, stdout=log, stderr=log, start_new_session=True
         )
     try:
-        await_server(f"http://127.0.0.1:{port}/ping", process, directory / "log")
+        await_server(f"http://127.0.0.1:{port}/{ready}", process, directory / "log")
         yield f"http://127.0.0.1:{port}/invocations", directory / "log"
     finally:
         os.killpg(process.pid, signal.SIGTERM)

@@ -62,7 +62,9 @@ def registry(logged, tmp_path) -> Iterator[Registry]:
     ]
     command = [BIN / "mlflow", "server", "--port", port, "--workers", 1, *places]
     environment = clean_variables(MLFLOW_TRACKING_URI=f"http://127.0.0.1:{port}")
-    with serving([str(part) for part in command], port, tmp_path / "server", environment) as (_, log):
+    # Jobs run in further processes, which the test has no use for.
+    alone = {**environment, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with serving([str(part) for part in command], port, tmp_path / "server", alone, ready="health") as (_, log):
         script = [sys.executable, "-c", REGISTER, str(logged)]
         done = subprocess.run(script, env=environment, capture_output=True, text=True, timeout=PATIENCE, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
