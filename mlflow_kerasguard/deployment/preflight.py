@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mlflow_kerasguard.artifact import LoggedModel, is_logged_model, open_logged_model, open_signed_model
+from mlflow_kerasguard.artifact import LoggedModel, open_logged_model, open_signed_model
 from mlflow_kerasguard.checking import judge
 from mlflow_kerasguard.environment import Environment
 from mlflow_kerasguard.environment.installed import configured_backend, installed
@@ -63,7 +63,7 @@ def preflight(model_uri: str, *, manager: str) -> Preflight:
 
     found = judge_by_signature(model_uri, environment_of)
     if found is None:
-        directory = _whole(model_uri)
+        directory = fetch(model_uri)
         found = _judged(open_logged_model(directory), model_uri, directory, environment_of)
     return found
 
@@ -96,16 +96,13 @@ def _judged(logged: LoggedModel, model_uri: str, directory: Path, environment_of
     return Preflight(report=report, signature_sha256=logged.signature_sha256)
 
 
-def _whole(model_uri: str) -> Path:
-    directory = fetch(model_uri)
-    if not is_logged_model(directory):
-        raise UsageError(f"`{model_uri}` isn't a logged model, so MLflow can't serve it; log it first")
-    return directory
-
-
 def _serving_environment(directory: Path, model_uri: str, manager: str) -> Environment:
     if manager == LOCAL:
         # What this process has registered its server doesn't know.
         return replace(installed(), registered_objects=frozenset())
-    environment = read_pinned_environment(directory, model_uri, manager=manager, variables=os.environ)
+    try:
+        environment = read_pinned_environment(directory, model_uri, manager=manager, variables=os.environ)
+    except UsageError as error:
+        # The files may have been downloaded to a directory that nobody knows.
+        raise UsageError(str(error).replace(str(directory), model_uri)) from error
     return replace(environment, configured_backend=environment.configured_backend or configured_backend())

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from mlflow_kerasguard import tracking
 from mlflow_kerasguard.checking import check
 from mlflow_kerasguard.cli import main
 from mlflow_kerasguard.deployment.preflight import preflight
@@ -81,6 +82,18 @@ def test_a_model_of_another_flavor_is_read(tmp_path):
     assert found.signature_sha256 is None
     with pytest.raises(UsageError, match="has no compatibility signature"):
         check(tmp_path, by_signature=True)
+
+
+def test_files_of_an_environment_that_cant_be_read(registered, logged):
+    (logged / "requirements.txt").write_text("keras=3\n")
+    with pytest.raises(UsageError, match=re.escape(f"`{registered}/requirements.txt`, line 1: ")):
+        preflight(registered, manager="uv")
+
+
+def test_a_listing_without_an_end(registered, monkeypatch):
+    monkeypatch.setattr(tracking, "_MOST_FILES", 3)
+    with pytest.raises(ModelNotFoundError, match="more than 3 files"):
+        preflight(registered, manager="local")
 
 
 def test_what_is_no_model_at_all(tmp_path, store):
