@@ -21,6 +21,7 @@ from mlflow_kerasguard.policies import CustomCode
 from mlflow_kerasguard.rules.environment import BACKENDS
 from mlflow_kerasguard.rules.view import keras_package
 from mlflow_kerasguard.serving import KerasModelWrapper
+from mlflow_kerasguard.serving.warming import warm
 from mlflow_kerasguard.tracking import fetch
 
 if TYPE_CHECKING:
@@ -136,13 +137,20 @@ def _load_pyfunc(path: str) -> KerasModelWrapper:
     try:
         policy = CustomCode.of(os.environ.get(CUSTOM_CODE, CustomCode.PACKAGED), given_as=CUSTOM_CODE)
         trusted = [name.strip() for name in os.environ.get(TRUSTED, "").split(",") if name.strip()]
-        return KerasModelWrapper(load_model(directory, compile=False, custom_code=policy, trusted=trusted))
+        return _warmed(load_model(directory, compile=False, custom_code=policy, trusted=trusted), directory)
     except (IncompatibleModelError, UsageError) as error:
         if not _is_server_starting():
             raise
         # A traceback would bury the report, and several workers would try again for ever.
         print(f"\n{error}\n", file=sys.stderr, flush=True)  # noqa: T201
         raise SystemExit(_STARTUP_FAILURE) from None
+
+
+def _warmed(model: Any, directory: Path) -> KerasModelWrapper:
+    """A model that is ready for its first request, by the inputs that were kept when it was logged."""
+    wrapper, kept = KerasModelWrapper(model), directory / artifact.GOLDEN
+    warm(wrapper, golden.read(kept).inputs if kept.is_file() else None)
+    return wrapper
 
 
 def _is_server_starting() -> bool:
