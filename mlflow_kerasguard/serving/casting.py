@@ -95,7 +95,9 @@ def _number(array: np.ndarray, dtype: np.dtype[Any], where: str) -> np.ndarray:
 def _lost(array: np.ndarray, found: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray | None:
     """Where values became others; None where none can."""
     given = array.dtype.kind
-    if given == "b" or np.can_cast(array.dtype, dtype, "safe"):
+    # NumPy calls it safe to round large integers.
+    rounds = given in "iu" and dtype.kind == "f" and array.dtype.itemsize >= dtype.itemsize
+    if given == "b" or (not rounds and np.can_cast(array.dtype, dtype, "safe")):
         return None
     if given == "f" and dtype.kind == "f":
         return np.asarray(np.isfinite(array) & ~np.isfinite(found))

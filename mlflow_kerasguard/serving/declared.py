@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlflow_kerasguard.errors import InvalidInputError
+from mlflow_kerasguard.example_inputs import input_structure
 from mlflow_kerasguard.serving.casting import TEXT, cast, plain
 from mlflow_kerasguard.serving.structure import Template, filled, flattened
 
@@ -157,7 +158,7 @@ class Declared:
 
 def declared(model: Any) -> Declared:
     """What a model declares."""
-    structure = _input_structure(model)
+    structure = input_structure(model)
     template, tensors = (None, []) if structure is None else flattened(structure)
     keys = _keys(template) if tensors else []
     names = tuple(tensor.name.split(":", 1)[0] for tensor in tensors)
@@ -188,14 +189,6 @@ def compute_dtype(model: Any) -> str:
 
 #: The coarsest first; floating point is single otherwise, or double.
 _NARROW_TYPES = ("bfloat16", "float16", "float32", "float64")
-
-
-def _input_structure(model: Any) -> Any:
-    """The inputs as the model was built from: one tensor, a list or a dict; None for a subclassed model."""
-    try:
-        return model.input
-    except (AttributeError, ValueError, RuntimeError):
-        return None
 
 
 def _keys(template: Template, key: Any = None) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -234,4 +235,10 @@ def _covers(specs: Sequence[Spec], others: Sequence[Spec]) -> bool:
 
 def bad_input(error: Exception) -> InvalidInputError:
     """What a model raised, as an answer to who gave it the input."""
-    return InvalidInputError(f"the model doesn't predict on this input: {innermost_message(error)}")
+    found = _OPERATION_FAILED.search(str(error))
+    reason = found[1].strip() if found else innermost_message(error)
+    return InvalidInputError(f"the model doesn't predict on this input: {reason}")
+
+
+#: TensorFlow puts the reason between the traceback of the model's definition and the operation's name.
+_OPERATION_FAILED = re.compile(r"([^\n]+)\n\s*\[\[\{\{node ")

@@ -85,9 +85,14 @@ def _of_dataframe(declared: Declared, data: pd.DataFrame) -> Any:
         return _column(data, 0)
     kinds = {getattr(dtype, "kind", "O") for dtype in data.dtypes}
     array = data.to_numpy() if len(kinds) == 1 else None
-    if array is not None and array.dtype.kind in "fiub":
+    if array is None or array.dtype.kind not in "fiub":
+        return _by_column(declared, data)
+    if not declared.inputs:
         return array
-    return _by_column(declared, data)
+    try:
+        return cast(array, declared.inputs[0].dtype, "the table")
+    except InvalidInputError:
+        return _by_column(declared, data)  # Which says where it is.
 
 
 def _holds_rows(data: pd.DataFrame) -> bool:

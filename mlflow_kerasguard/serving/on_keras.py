@@ -40,9 +40,7 @@ class OwnPredict:
     def eager(self, template: Template) -> Run:
         def run(leaves: Sequence[np.ndarray]) -> Any:
             # One step a call: batches are made before.
-            return self.model.predict(
-                filled(template, [*map(fed, leaves)]), batch_size=max(len(leaves[0]), 1), verbose=0
-            )
+            return self.model.predict(filled(template, fed(leaves)), batch_size=len(leaves[0]), verbose=0)
 
         return run
 
@@ -53,7 +51,9 @@ def predicts_by_itself(model: Any) -> bool:
     return bool(getattr(model, "run_eagerly", False)) or any(name in vars(cls) for cls in own for name in _OVERRIDES)
 
 
-def fed(array: np.ndarray) -> Any:
-    """An array as ``predict`` takes it: it refuses arrays of text, but not TensorFlow's string tensors."""
+def fed(leaves: Sequence[np.ndarray]) -> list[Any]:
+    """Arrays as Keras takes them: it refuses arrays of text, but not TensorFlow's tensors, if all are tensors."""
     tensorflow = sys.modules.get("tensorflow")
-    return tensorflow.constant(array) if tensorflow is not None and array.dtype.kind == "U" else array
+    if tensorflow is None or all(leaf.dtype.kind != "U" for leaf in leaves):
+        return list(leaves)
+    return [tensorflow.constant(leaf) for leaf in leaves]

@@ -118,7 +118,7 @@ class KerasModelWrapper:
     def predict_as_keras(self, inputs: Any) -> Any:
         """What Keras's own ``predict`` gives for the same inputs: what this wrapper is held against."""
         template, leaves = self.declared.conform(inputs)
-        return plain(self.model.predict(filled(template, [*map(fed, leaves)]), verbose=0))
+        return plain(self.model.predict(filled(template, fed(leaves)), verbose=0))
 
     def try_first_row(self, inputs: Any) -> None:
         """Call the model on one row, and let it raise what it raises.
@@ -126,4 +126,4 @@ class KerasModelWrapper:
         Keras on JAX takes the weights out of a model while ``predict`` runs, and loses them when it fails.
         """
         template, leaves = flattened(inputs)
-        self.model(filled(template, [fed(leaf[:1]) for leaf in leaves]))
+        self.model(filled(template, fed([leaf[:1] for leaf in leaves])))

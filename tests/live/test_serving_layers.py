@@ -65,9 +65,10 @@ def _compare(model, inputs):
 
 def _inputs(model, inputs, random):
     """More rows than the case itself has, where the model takes them."""
-    drawn = [values.draw(random, tensor.shape, tensor.dtype, ROWS) for tensor in model.inputs] if model.inputs else []
+    inputs_of_model = getattr(model, "inputs", None) or []
+    drawn = [values.draw(random, tensor.shape, tensor.dtype, ROWS) for tensor in inputs_of_model]
     template, leaves = flattened(inputs)
-    if template is None and len(drawn) == 1 and model.inputs[0].shape[0] is None and leaves[0].dtype.kind == "f":
+    if template is None and len(drawn) == 1 and inputs_of_model[0].shape[0] is None and leaves[0].dtype.kind == "f":
         return drawn[0]
     return inputs
 

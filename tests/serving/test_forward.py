@@ -106,7 +106,12 @@ def test_outputs_that_are_no_rows(size):
 class Untraceable(Doubled):
     def call(self, inputs):
         # Neither a traced nor a jitted function has values while it is compiled.
-        factor = float(np.asarray(keras.ops.convert_to_numpy(inputs) if IS_KERAS_3 else inputs.numpy()).max())
+        try:
+            factor = float(np.asarray(inputs).max())
+        except Exception:
+            if not self.built:  # Keras 2 builds models in a graph.
+                return inputs
+            raise
         return inputs * factor
 
 
@@ -124,7 +129,7 @@ def test_what_keeps_values_in_python_is_called(caplog):
         def call(self, inputs):
             try:
                 np.asarray(inputs)
-            except Exception:  # Only while it is compiled.
+            except Exception:  # noqa: BLE001 - only while it is compiled
                 return 3 * inputs
             return 2 * inputs
 
@@ -180,17 +185,13 @@ def test_states_go_on_as_with_keras_own_predict():
     model, data = stateful(), rows(2, 3, 4)
     weights = model.get_weights()
     expected = [model.predict(data, batch_size=2, verbose=0) for _ in range(3)]
-    assert not np.allclose(expected[0], expected[1]), "the model remembers"
+    # On JAX, Keras's own `predict` forgets.
+    assert np.allclose(expected[0], expected[1]) == (BACKEND == "jax")
     again = stateful()
-    again.set_weights(weights) if not IS_KERAS_3 else _set(again, weights)
+    again.set_weights(weights)
     wrapper = KerasModelWrapper(again)
     for value in expected:
         np.testing.assert_allclose(wrapper.predict(data), value, rtol=1e-4, atol=1e-6)
-
-
-def _set(model, weights):
-    for variable, value in zip(model.weights, weights, strict=False):
-        variable.assign(value)
 
 
 def test_a_model_of_a_fixed_batch_gets_such_batches():

@@ -6,7 +6,7 @@ import numpy as np
 
 from mlflow_kerasguard.serving import KerasModelWrapper
 from mlflow_kerasguard.serving.warming import warm
-from tests.keras_cases import Doubled, rows, sequential
+from tests.keras_cases import BACKEND, Doubled, rows, sequential
 from tests.serving.test_forward import stateful
 
 
@@ -29,7 +29,7 @@ def test_states_are_as_they_were():
     assert warm(wrapper, data)
     first = wrapper.predict(data)
     second = wrapper.predict(data)
-    assert not np.allclose(first, second)
+    assert np.allclose(first, second) == (BACKEND == "jax"), "on JAX, Keras's own `predict` forgets as well"
     fresh = KerasModelWrapper(model)
     reset = getattr(model.layers[-1], "reset_state", None) or model.layers[-1].reset_states
     reset()
