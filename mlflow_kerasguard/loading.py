@@ -21,6 +21,7 @@ from mlflow_kerasguard.policies import CustomCode
 from mlflow_kerasguard.rules.environment import BACKENDS
 from mlflow_kerasguard.rules.view import keras_package
 from mlflow_kerasguard.serving import KerasModelWrapper
+from mlflow_kerasguard.serving.first_request import answer_request
 from mlflow_kerasguard.serving.warming import warm
 from mlflow_kerasguard.tracking import fetch
 
@@ -149,7 +150,9 @@ def _load_pyfunc(path: str) -> KerasModelWrapper:
 def _warmed(model: Any, directory: Path) -> KerasModelWrapper:
     """A model that is ready for its first request, by the inputs that were kept when it was logged."""
     wrapper, kept = KerasModelWrapper(model), directory / artifact.GOLDEN
-    warm(wrapper, golden.read(kept).inputs if kept.is_file() else None)
+    inputs = golden.read(kept).inputs if kept.is_file() else None
+    if warm(wrapper, inputs) and inputs is not None and _is_server_starting():
+        answer_request(wrapper, directory, inputs)
     return wrapper
 
 

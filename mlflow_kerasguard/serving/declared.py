@@ -84,6 +84,14 @@ class Declared:
     float_dtype: str
 
     @property
+    def is_nested(self) -> bool:
+        """Whether the model takes lists or dicts inside of others; only arrays can be told from them."""
+        if self.template is None:
+            return False
+        kind, *inside = self.template
+        return any(item is not None for item in (dict(inside).values() if kind == "dict" else inside))
+
+    @property
     def batch_rows(self) -> int | None:
         """The only number of rows that the model takes; None for any."""
         return next((spec.shape[0] for spec in self.inputs if spec.shape[0] is not None), None)

@@ -10,6 +10,7 @@ import numpy as np
 from mlflow_kerasguard.errors import InvalidInputError
 from mlflow_kerasguard.serving.casting import TEXT, cast
 from mlflow_kerasguard.serving.outputs import is_dataframe
+from mlflow_kerasguard.serving.structure import flattened, mapped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +32,8 @@ def arranged(declared: Declared, data: Any) -> Any:
         return array_of(data)
     if is_dataframe(data):
         return _of_dataframe(declared, data)
+    if declared.is_nested and flattened(data)[0] == declared.template:
+        return mapped(array_of, data)
     if isinstance(data, Mapping):
         return declared.of_mapping({str(name): array_of(value) for name, value in data.items()})
     if isinstance(data, list | tuple):

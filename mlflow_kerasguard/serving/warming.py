@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from mlflow_kerasguard.example_inputs import OPEN_LENGTHS, generate_inputs
@@ -36,8 +37,9 @@ def warm(wrapper: KerasModelWrapper, recorded: Any = None) -> bool:
     reason = "nothing says what it takes"
     for inputs in _candidates(wrapper, recorded):
         try:
-            with preserved(wrapper.model):
-                _run(wrapper, inputs)
+            # Servers call from other threads, for which frameworks and Python make things of their own.
+            with preserved(wrapper.model), ThreadPoolExecutor(1) as executor:
+                executor.submit(_run, wrapper, inputs).result()
         except Exception as error:  # noqa: BLE001 - made-up inputs may not suit it
             reason = innermost_message(error)
         else:
