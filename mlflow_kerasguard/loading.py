@@ -20,6 +20,8 @@ from mlflow_kerasguard.keras_runtime import KerasRuntime, import_keras, innermos
 from mlflow_kerasguard.policies import CustomCode, PyfuncOptions
 from mlflow_kerasguard.rules.view import keras_package
 from mlflow_kerasguard.serving import KerasModelWrapper
+from mlflow_kerasguard.serving.first_request import answer_request
+from mlflow_kerasguard.serving.warming import warm
 from mlflow_kerasguard.tracking import fetch
 
 if TYPE_CHECKING:
@@ -139,9 +141,18 @@ def _load_pyfunc(path: str) -> KerasModelWrapper:
             # A traceback would bury the report, and several workers would try again for ever.
             scoring_server.end(str(error))
         raise
-    wrapper = KerasModelWrapper(model)
+    wrapper = _warmed(model, directory)
     if scoring_server.is_starting():
         scoring_server.announce(report, logged.signature_sha256)
+    return wrapper
+
+
+def _warmed(model: Any, directory: Path) -> KerasModelWrapper:
+    """A model that is ready for its first request, by the inputs that were kept when it was logged."""
+    wrapper, kept = KerasModelWrapper(model), directory / artifact.GOLDEN
+    inputs = golden.read(kept).inputs if kept.is_file() else None
+    if warm(wrapper, inputs) and inputs is not None and scoring_server.is_starting():
+        answer_request(wrapper, directory, inputs)
     return wrapper
 
 

@@ -120,3 +120,17 @@ def exception_class() -> tuple[type[Exception], int]:
     """``MlflowException``, and the code that servers answer with status 400."""
     module = import_module("mlflow.exceptions")
     return module.MlflowException, module.INVALID_PARAMETER_VALUE
+
+
+def scoring_app(implementation: Any, directory: Path) -> Any:
+    """The scoring server's ASGI application for an object with ``predict`` and the MLmodel in ``directory``."""
+    model = import_module("mlflow.models").Model.load(str(directory))
+    pyfunc = import_module("mlflow.pyfunc").PyFuncModel(model_meta=model, model_impl=implementation)
+    return import_module("mlflow.pyfunc.scoring_server").init(pyfunc)
+
+
+def serving_example(directory: Path) -> str | None:
+    """The body of a request that MLflow keeps with an input example; None where there is no example."""
+    models = import_module("mlflow.models")
+    example: str | None = models.Model.load(str(directory)).get_serving_input(str(directory))
+    return example

@@ -11,7 +11,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import checking, logging, packing, pins, rehearsing, releases, serving, starting
+from tests.benchmarks import (
+    checking,
+    logging,
+    packing,
+    pins,
+    predictions,
+    rehearsing,
+    releases,
+    requests,
+    serving,
+    starting,
+)
 from tests.benchmarks.timing import Figure
 
 GROUPS = {
@@ -31,6 +42,11 @@ GROUPS = {
     "restore": logging.restore_of_code,
     "rehearse": rehearsing.rebuild,
     "pack": packing.pack,
+    "predict": predictions.one_row,
+    "predict-large": predictions.large_table,
+    "requests": requests.requests,
+    "first-request": requests.first_request,
+    "many-requests": requests.memory,
 }
 
 
