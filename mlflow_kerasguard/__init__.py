@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mlflow_kerasguard.findings import Finding, Level, Report, Undecided, Verdict
     from mlflow_kerasguard.flavor import log_model, save_model
     from mlflow_kerasguard.loading import _load_pyfunc, load_model
+    from mlflow_kerasguard.spark.udf import spark_udf
 
 __all__ = [
     "CodeCaptureError",
@@ -54,6 +55,7 @@ __all__ = [
     "load_model",
     "log_model",
     "save_model",
+    "spark_udf",
 ]
 
 #: Where each name is defined.
@@ -63,6 +65,7 @@ _HOMES = {
     "findings": ("Finding", "Level", "Report", "Undecided", "Verdict"),
     "flavor": ("log_model", "save_model"),
     "loading": ("_load_pyfunc", "load_model"),
+    "spark.udf": ("spark_udf",),
 }
 
 

@@ -22,6 +22,7 @@ from mlflow_kerasguard.rules.environment import BACKENDS
 from mlflow_kerasguard.rules.view import keras_package
 from mlflow_kerasguard.serving import KerasModelWrapper
 from mlflow_kerasguard.serving.warming import warm
+from mlflow_kerasguard.spark import executors
 from mlflow_kerasguard.tracking import fetch
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def load_model(
     logged = artifact.open_model(fetch(model_uri, dst_path))
     given = dict(custom_objects or {})
     spec = replace(_with_caller(logged.spec, given, frozenset(trusted)), custom_code=policy)
-    environment = _environment_of_loader(spec)
+    environment = environment_of_loader(spec)
     report = check_model(spec, environment, compile=compile)
     _refuse(report, allow_undecided=allow_undecided)
     # What comes before this line has run nothing of the model, and imported no Keras.
@@ -118,7 +119,7 @@ def examine(directory: Path, *, compile: bool, trusted: Iterable[str] = ()) -> E
     """
     logged = artifact.open_model(directory)
     spec = _with_caller(logged.spec, {}, frozenset(trusted))
-    environment = _environment_of_loader(spec)
+    environment = environment_of_loader(spec)
     report = check_model(spec, environment, compile=compile)
     return Examined(
         report=report,
@@ -135,15 +136,38 @@ def _load_pyfunc(path: str) -> KerasModelWrapper:
     """
     directory = Path(path) if artifact.is_logged_model(Path(path)) else Path(path).parent
     try:
-        policy = CustomCode.of(os.environ.get(CUSTOM_CODE, CustomCode.PACKAGED), given_as=CUSTOM_CODE)
-        trusted = [name.strip() for name in os.environ.get(TRUSTED, "").split(",") if name.strip()]
+        policy, trusted = pyfunc_options(os.environ)
+        if executors.in_task():
+            return executors.once_per_worker(
+                directory, (policy, trusted), lambda: _for_spark(directory, policy, trusted)
+            )
         return _warmed(load_model(directory, compile=False, custom_code=policy, trusted=trusted), directory)
     except (IncompatibleModelError, UsageError) as error:
+        if executors.in_task():
+            executors.show_message_only()
         if not _is_server_starting():
             raise
         # A traceback would bury the report, and several workers would try again for ever.
         print(f"\n{error}\n", file=sys.stderr, flush=True)  # noqa: T201
         raise SystemExit(_STARTUP_FAILURE) from None
+
+
+def pyfunc_options(variables: Mapping[str, str]) -> tuple[CustomCode, tuple[str, ...]]:
+    """The policy and what is trusted where ``mlflow.pyfunc`` loads a model.
+
+    Args:
+        variables: the environment's.
+
+    Raises:
+        UsageError: there is no such policy.
+    """
+    policy = CustomCode.of(variables.get(CUSTOM_CODE, CustomCode.PACKAGED), given_as=CUSTOM_CODE)
+    return policy, tuple(name.strip() for name in variables.get(TRUSTED, "").split(",") if name.strip())
+
+
+def _for_spark(directory: Path, policy: CustomCode, trusted: Iterable[str]) -> executors.SparkModelWrapper:
+    # The first batch comes at once: there is nothing to be gained from made-up inputs before it.
+    return executors.SparkModelWrapper(load_model(directory, compile=False, custom_code=policy, trusted=trusted))
 
 
 def _warmed(model: Any, directory: Path) -> KerasModelWrapper:
@@ -167,7 +191,7 @@ def _with_caller(spec: ModelSpec, given: Mapping[str, Any], trusted: frozenset[s
     return replace(spec, trusted=trusted, origin=origin)
 
 
-def _environment_of_loader(spec: ModelSpec) -> Environment:
+def environment_of_loader(spec: ModelSpec) -> Environment:
     """This environment, with the backend that :func:`import_keras` is going to choose."""
     environment = installed()
     keras = sys.modules.get("keras")
@@ -210,7 +234,7 @@ def _mlflow_error_class() -> type[IncompatibleModelError]:
             mlflow_error.__init__(self, str(report), error_code=invalid_parameter)  # type: ignore[call-arg]
             self.report = report
 
-    MlflowIncompatibleModelError.__name__ = IncompatibleModelError.__name__
+    MlflowIncompatibleModelError.__name__ = MlflowIncompatibleModelError.__qualname__ = IncompatibleModelError.__name__
     return MlflowIncompatibleModelError
 
 

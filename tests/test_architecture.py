@@ -30,7 +30,7 @@ LAYERS = {
     "engine": "engine",
     "check and artifact": "mlflow_private tracking output_differences rehearsal_record signature_json signature_code signature artifact logged_environment against checking releases",
     "tools of the flavor": "keras_runtime custom_code custom_code.* contracts comparison golden example_inputs wheels wheels.* pinning pinning.* packing packing.* staging",
-    "flavor": "recording saving loading serving serving.* rehearsal rehearsal.* flavor",
+    "flavor": "recording saving loading serving serving.* spark spark.* rehearsal rehearsal.* flavor",
     "rebuild": "rebuild rebuild.*",
     "surface": "(package) cli cli_pack cli_rehearse __main__",
 }

@@ -258,7 +258,7 @@ def test_the_backend_that_the_check_reckons_with(case, monkeypatch):
         monkeypatch.delitem(sys.modules, "keras", raising=False)
     for name, value in (variables or {}).items():
         monkeypatch.setenv(name, value)
-    assert loading._environment_of_loader(model(backend=saved)).configured_backend == expected
+    assert loading.environment_of_loader(model(backend=saved)).configured_backend == expected
 
 
 @pytest.mark.parametrize(
