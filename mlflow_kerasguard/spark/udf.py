@@ -71,13 +71,17 @@ def spark_udf(
         return mlflow_spark_udf(
             spark,
             # A client of Spark Connect has no files that executors could see.
-            str(model_uri) if import_module("pyspark.sql.utils").is_remote() else str(directory),
+            str(model_uri) if _is_connect() else str(directory),
             result_type=result_type if result_type is not None else _result_type(directory),
             env_manager=env_manager,
             params=dict(params) if params is not None else None,
             extra_env=variables,
             **options,
         )
+
+
+def _is_connect() -> bool:
+    return bool(import_module("pyspark.sql.utils").is_remote())
 
 
 def _judge(directory: Path, env_manager: str, variables: Mapping[str, str]) -> Report:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import checking, logging, packing, pins, rehearsing, releases, serving
+from tests.benchmarks import checking, logging, packing, pins, rehearsing, releases, serving, spark
 from tests.benchmarks.timing import Figure
 
 GROUPS = {
@@ -30,6 +30,7 @@ GROUPS = {
     "restore": logging.restore_of_code,
     "rehearse": rehearsing.rebuild,
     "pack": packing.pack,
+    "spark": spark.udf,
 }
 
 
