@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,8 @@ def spark_udf(
         directory = fetch(model_uri, scratch if is_uri(model_uri) else None)
         if not artifact.is_logged_model(directory):
             raise UsageError(f"`{model_uri}` isn't a logged model, so MLflow can't make a UDF of it; log it first")
-        _judge(directory, env_manager or _LOCAL, variables).raise_for_errors(allow_undecided=True)
+        report = _judge(directory, env_manager or _LOCAL, variables)
+        replace(report, model=str(model_uri)).raise_for_errors(allow_undecided=True)
         return mlflow_spark_udf(
             spark,
             # A client of Spark Connect has no files that executors could see.
@@ -86,8 +88,11 @@ def _is_connect() -> bool:
 
 def _judge(directory: Path, env_manager: str, variables: Mapping[str, str]) -> Report:
     policy, trusted = pyfunc_options(variables)
-    here = env_manager == _LOCAL
-    against = environment_of_loader(artifact.open_model(directory).spec) if here else directory
+    against = (
+        environment_of_loader(artifact.open_model(directory).spec)
+        if env_manager == _LOCAL
+        else directory / (artifact.CONDA_ENV if env_manager == "conda" else artifact.REQUIREMENTS)
+    )
     return check(directory, against, compile=False, custom_code=policy, trusted=trusted)
 
 

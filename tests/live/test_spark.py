@@ -14,6 +14,7 @@ import pytest
 
 from tests.live.environments import run
 from tests.live.spark.environment import MissingJava, make_spark_environment, variables
+from tests.test_readme import BLOCKS
 
 pytestmark = pytest.mark.live
 
@@ -53,6 +54,8 @@ def answers(directory: Path) -> dict:
     (directory / "sources" / "counted.py").write_text(COUNTED)
     sources = variables(python, PYTHONPATH=str(directory / "sources"))
     run(python, HERE / "models.py", directory / "models", env=sources, timeout=600)
+    recipe = next(block.text for block in BLOCKS if block.note == "needs Spark")
+    (directory / "recipe.py").write_text(recipe.replace("models:/sum/1", str(directory / "models" / "known")))
     # The sources of the custom layer aren't on the path any more.
     with_loads = variables(python, LOADS=str(directory / "loads"))
     run(python, HERE / "cases.py", directory / "models", directory / "answers.json", env=with_loads, timeout=1500)
@@ -127,6 +130,12 @@ def test_an_executor_s_refusal_is_the_report(answers):
     assert second.startswith("mlflow_kerasguard.loading.IncompatibleModelError: INCOMPATIBLE: ")
     assert "KG532" in found["text"]
     assert "Traceback" not in found["text"]
+
+
+def test_the_recipe_of_the_readme(answers):
+    found = answers["recipe"]
+    assert "prediction" in found, found
+    assert len(found.splitlines()) == 5 + 5
 
 
 def test_rows_that_do_not_fit_are_named(answers):

@@ -48,6 +48,19 @@ def test_executors_get_the_variables_that_were_judged_by(logged, handed_over, mo
     assert options["result_type"] == "array<float>"
 
 
+def test_what_is_elsewhere_is_fetched_once(logged, handed_over):
+    spark_udf(None, logged.as_uri())
+    assert handed_over[0][0][1] != str(logged)
+    with pytest.raises(IncompatibleModelError, match=f"model +{logged.as_uri()}\n"):
+        spark_udf(None, logged.as_uri(), extra_env={"MLFLOW_KERASGUARD_CUSTOM_CODE": "host"})
+
+
+def test_a_client_of_spark_connect_hands_over_the_uri(logged, handed_over, monkeypatch):
+    monkeypatch.setattr("mlflow_kerasguard.spark.udf._is_connect", lambda: True)
+    spark_udf(None, logged.as_uri())
+    assert handed_over[0][0][1] == logged.as_uri()
+
+
 def test_the_caller_s_type_wins(logged, handed_over):
     spark_udf(None, logged, "double")
     assert handed_over[0][1]["result_type"] == "double"

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import runpy
 import sys
 from pathlib import Path
 
@@ -62,6 +65,14 @@ def large(spark: SparkSession):
     return answer.agg(F.count("y").alias("rows"), F.max(off).alias("off")).collect()[0].asDict()
 
 
+def recipe(spark: SparkSession):
+    """What the README's block prints."""
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        runpy.run_path(str(MODELS.parent / "recipe.py"))
+    return output.getvalue().strip()
+
+
 CASES = {
     "columns": ours("columns", *"abcd"),
     "columns by name": ours("columns", *"abcd", result_type="double"),
@@ -81,6 +92,7 @@ CASES = {
     "many tasks": mlflows("custom", "first", result_type="float", partitions=6),
     "once more": mlflows("custom", "first", result_type="float", partitions=6),
     "a million rows": large,
+    "recipe": recipe,
     # What fails in an executor ends its Python workers, and others take long to start.
     "refused in the driver": ours("custom", "first", extra_env=HOST),
     "refused in executors": mlflows("custom", "first", result_type="float", extra_env=HOST),
