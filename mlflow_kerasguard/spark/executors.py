@@ -31,7 +31,8 @@ _kept: OrderedDict[Hashable, SparkModelWrapper] = OrderedDict()
 def in_task() -> bool:
     """Whether this is a Python worker of Spark's that is at work on a task."""
     pyspark = sys.modules.get("pyspark")
-    return pyspark is not None and pyspark.TaskContext.get() is not None
+    context = getattr(pyspark, "TaskContext", None)
+    return context is not None and context.get() is not None
 
 
 def once_per_worker(directory: Path, options: Hashable, load: Callable[[], SparkModelWrapper]) -> SparkModelWrapper:

@@ -16,7 +16,7 @@ _RACE = Path(__file__).parent.parent / "live" / "spark" / "race.py"
 
 
 def udf(scratch: Path, runs: int) -> list[Figure]:
-    """Whole jobs in workers that have started: each side loads its model as it does in any job."""
+    """Whole jobs in workers that have started: ours keep the model; MLflow loads that of `mlflow.keras` for each task."""
     python = make_spark_environment(scratch / "environment")
     answers = scratch / "answers.json"
     run(python, _RACE, scratch / "models", min(runs, 3), answers, env=variables(python))
