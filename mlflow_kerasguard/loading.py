@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlflow_kerasguard import artifact, golden, mlflow_private, scoring_server
+from mlflow_kerasguard import artifact, golden, mlflow_private
 from mlflow_kerasguard.artifact import LoggedModel
 from mlflow_kerasguard.custom_code.restore import Bundle, resolve_here
 from mlflow_kerasguard.engine import check_model
@@ -20,8 +19,6 @@ from mlflow_kerasguard.keras_runtime import KerasRuntime, import_keras, innermos
 from mlflow_kerasguard.policies import CustomCode, PyfuncOptions
 from mlflow_kerasguard.rules.view import keras_package
 from mlflow_kerasguard.serving import KerasModelWrapper
-from mlflow_kerasguard.serving.first_request import answer_request
-from mlflow_kerasguard.serving.warming import warm
 from mlflow_kerasguard.tracking import fetch
 
 if TYPE_CHECKING:
@@ -124,36 +121,36 @@ def examine(directory: Path, *, compile: bool, trusted: Iterable[str] = ()) -> E
     )
 
 
-def _load_pyfunc(path: str) -> KerasModelWrapper:
-    """What ``mlflow.pyfunc`` calls: the model, never compiled.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A model that passed the check.
+
+    Attributes:
+        model: the Keras model, not compiled.
+        report: the check's.
+        signature_sha256: the digest of the compatibility signature; None where there is none.
+    """
+
+    model: Any
+    report: Report
+    signature_sha256: str | None
+
+
+def load_with_options(directory: Path, options: PyfuncOptions) -> Loaded:
+    """Check a logged model against this environment, and load it without its training configuration.
 
     Args:
-        path: the model's directory, or its data directory.
+        directory: where its files are.
+        options: what environment variables say.
+
+    Raises:
+        IncompatibleModelError: as for :func:`load_model`.
+        LoadFailedError: as for :func:`load_model`.
     """
-    directory = Path(path) if artifact.is_logged_model(Path(path)) else Path(path).parent
-    try:
-        options = PyfuncOptions.of(os.environ)
-        logged = artifact.open_model(directory)
-        spec = _with_caller(logged.spec, {}, frozenset(options.trusted))
-        model, report = _checked_and_loaded(logged, replace(spec, custom_code=options.custom_code), {}, compile=False)
-    except (IncompatibleModelError, UsageError) as error:
-        if scoring_server.is_starting():
-            # A traceback would bury the report, and several workers would try again for ever.
-            scoring_server.end(str(error))
-        raise
-    wrapper = _warmed(model, directory)
-    if scoring_server.is_starting():
-        scoring_server.announce(report, logged.signature_sha256)
-    return wrapper
-
-
-def _warmed(model: Any, directory: Path) -> KerasModelWrapper:
-    """A model that is ready for its first request, by the inputs that were kept when it was logged."""
-    wrapper, kept = KerasModelWrapper(model), directory / artifact.GOLDEN
-    inputs = golden.read(kept).inputs if kept.is_file() else None
-    if warm(wrapper, inputs) and inputs is not None and scoring_server.is_starting():
-        answer_request(wrapper, directory, inputs)
-    return wrapper
+    logged = artifact.open_model(directory)
+    spec = replace(_with_caller(logged.spec, {}, frozenset(options.trusted)), custom_code=options.custom_code)
+    model, report = _checked_and_loaded(logged, spec, {}, compile=False)
+    return Loaded(model=model, report=report, signature_sha256=logged.signature_sha256)
 
 
 def _with_caller(spec: ModelSpec, given: Mapping[str, Any], trusted: frozenset[str]) -> ModelSpec:
@@ -212,7 +209,7 @@ def _mlflow_error_class() -> type[IncompatibleModelError]:
             mlflow_error.__init__(self, str(report), error_code=invalid_parameter)  # type: ignore[call-arg]
             self.report = report
 
-    MlflowIncompatibleModelError.__name__ = IncompatibleModelError.__name__
+    MlflowIncompatibleModelError.__name__ = MlflowIncompatibleModelError.__qualname__ = IncompatibleModelError.__name__
     return MlflowIncompatibleModelError
 
 

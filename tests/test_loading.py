@@ -19,6 +19,7 @@ from mlflow_kerasguard import (
     KerasGuardError,
     LoadFailedError,
     ModelNotFoundError,
+    _load_pyfunc,
     check,
     load_model,
     loading,
@@ -102,7 +103,7 @@ def test_a_refusal_is_also_mlflows_own_error(noisy):
     directory, _ = noisy
     edit_config(directory / "data" / "model.keras", add_unknown_key)
     sign_again(directory)
-    for load in (load_model, loading._load_pyfunc):
+    for load in (load_model, _load_pyfunc):
         with pytest.raises(IncompatibleModelError) as caught:
             load(str(directory))
         assert isinstance(caught.value, MlflowException)
@@ -113,7 +114,7 @@ def test_a_refusal_is_also_mlflows_own_error(noisy):
 
 REFUSING = """
 import sys
-from mlflow_kerasguard import IncompatibleModelError, load_model
+from mlflow_kerasguard import IncompatibleModelError, load_model, _load_pyfunc
 try:
     load_model(sys.argv[1])
 except IncompatibleModelError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ class Preflight:
         return self.report.verdict is not Verdict.INCOMPATIBLE and self.report.safe
 
 
-def preflight(model_uri: str, *, manager: str) -> Preflight:
+def preflight(model_uri: str, *, manager: str, variables: Mapping[str, str] = os.environ) -> Preflight:
     """Judge a model as MLflow's scoring server is going to.
 
     It is judged by its compatibility signature: of a model that is elsewhere only the small files are
@@ -52,6 +52,7 @@ def preflight(model_uri: str, *, manager: str) -> Preflight:
         model_uri: the path of a logged model, or any URI that MLflow knows.
         manager: MLflow's environment manager. ``local`` means this interpreter, any other the environment that
             the model pins.
+        variables: environment variables of the process that is going to load it.
 
     Raises:
         ModelNotFoundError: there is nothing at ``model_uri``.
@@ -59,12 +60,12 @@ def preflight(model_uri: str, *, manager: str) -> Preflight:
     """
 
     def environment_of(spec: ModelSpec, directory: Path) -> Environment:
-        return with_backend_of_loader(_serving_environment(directory, model_uri, manager), spec.backend)
+        return with_backend_of_loader(_serving_environment(directory, model_uri, manager, variables), spec.backend)
 
-    found = judge_by_signature(model_uri, environment_of)
+    found = judge_by_signature(model_uri, environment_of, variables=variables)
     if found is None:
         directory = fetch(model_uri)
-        found = _judged(open_logged_model(directory), model_uri, directory, environment_of)
+        found = _judged(open_logged_model(directory), model_uri, directory, environment_of, variables)
     return found
 
 
@@ -72,13 +73,16 @@ def preflight(model_uri: str, *, manager: str) -> Preflight:
 EnvironmentOf = Callable[[ModelSpec, Path], Environment]
 
 
-def judge_by_signature(model_uri: str, environment_of: EnvironmentOf, repository: Any = None) -> Preflight | None:
+def judge_by_signature(
+    model_uri: str, environment_of: EnvironmentOf, repository: Any = None, *, variables: Mapping[str, str] = os.environ
+) -> Preflight | None:
     """Judge a model that this flavor logged; None of any other.
 
     Args:
         model_uri: as for :func:`preflight`.
         environment_of: gives the environment.
         repository: as for :func:`mlflow_kerasguard.tracking.small_files`.
+        variables: as for :func:`preflight`.
 
     Raises:
         ModelNotFoundError: there is nothing at ``model_uri``.
@@ -86,22 +90,24 @@ def judge_by_signature(model_uri: str, environment_of: EnvironmentOf, repository
     """
     with small_files(model_uri, repository) as files:
         logged = open_signed_model(files.directory, files.names)
-        return None if logged is None else _judged(logged, model_uri, files.directory, environment_of)
+        return None if logged is None else _judged(logged, model_uri, files.directory, environment_of, variables)
 
 
-def _judged(logged: LoggedModel, model_uri: str, directory: Path, environment_of: EnvironmentOf) -> Preflight:
-    options = PyfuncOptions.of(os.environ)
+def _judged(
+    logged: LoggedModel, model_uri: str, directory: Path, environment_of: EnvironmentOf, variables: Mapping[str, str]
+) -> Preflight:
+    options = PyfuncOptions.of(variables)
     spec = replace(logged.spec, source=model_uri, custom_code=options.custom_code, trusted=frozenset(options.trusted))
     report = judge(spec, environment_of(spec, directory), compile=False)
     return Preflight(report=report, signature_sha256=logged.signature_sha256)
 
 
-def _serving_environment(directory: Path, model_uri: str, manager: str) -> Environment:
+def _serving_environment(directory: Path, model_uri: str, manager: str, variables: Mapping[str, str]) -> Environment:
     if manager == LOCAL:
         # What this process has registered its server doesn't know.
         return replace(installed(), registered_objects=frozenset())
     try:
-        environment = read_pinned_environment(directory, model_uri, manager=manager, variables=os.environ)
+        environment = read_pinned_environment(directory, model_uri, manager=manager, variables=variables)
     except UsageError as error:
         # The files may have been downloaded to a directory that nobody knows.
         raise UsageError(str(error).replace(str(directory), model_uri)) from error

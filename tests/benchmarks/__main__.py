@@ -21,6 +21,7 @@ from tests.benchmarks import (
     releases,
     requests,
     serving,
+    spark,
     starting,
 )
 from tests.benchmarks.timing import Figure
@@ -47,6 +48,7 @@ GROUPS = {
     "requests": requests.requests,
     "first-request": requests.first_request,
     "many-requests": requests.memory,
+    "spark": spark.udf,
 }
 
 
