@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         CodeCaptureError,
         ContractError,
         IncompatibleModelError,
+        InvalidInputError,
         KerasGuardError,
         LoadFailedError,
         ModelNotFoundError,
@@ -29,13 +30,16 @@ if TYPE_CHECKING:
     )
     from mlflow_kerasguard.findings import Finding, Level, Report, Undecided, Verdict
     from mlflow_kerasguard.flavor import log_model, save_model
-    from mlflow_kerasguard.loading import _load_pyfunc, load_model
+    from mlflow_kerasguard.loading import load_model
+    from mlflow_kerasguard.pyfunc_loading import _load_pyfunc
+    from mlflow_kerasguard.spark.udf import spark_udf
 
 __all__ = [
     "CodeCaptureError",
     "ContractError",
     "Finding",
     "IncompatibleModelError",
+    "InvalidInputError",
     "KerasGuardError",
     "Level",
     "LoadFailedError",
@@ -54,6 +58,7 @@ __all__ = [
     "load_model",
     "log_model",
     "save_model",
+    "spark_udf",
 ]
 
 #: Where each name is defined.
@@ -62,7 +67,9 @@ _HOMES = {
     "errors": tuple(name for name in __all__ if name.endswith("Error")),
     "findings": ("Finding", "Level", "Report", "Undecided", "Verdict"),
     "flavor": ("log_model", "save_model"),
-    "loading": ("_load_pyfunc", "load_model"),
+    "loading": ("load_model",),
+    "pyfunc_loading": ("_load_pyfunc",),
+    "spark.udf": ("spark_udf",),
 }
 
 

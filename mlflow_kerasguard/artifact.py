@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mlflow_kerasguard.errors import ModelNotFoundError
 from mlflow_kerasguard.formats import read_model
+from mlflow_kerasguard.integrity import check_payload, code_on_path, files_below, is_inside, outside, pickles, sha256_of
 from mlflow_kerasguard.model import Anomaly, ModelSpec
 from mlflow_kerasguard.signature import CompatibilitySignature
 from mlflow_kerasguard.signature_json import SignatureError
@@ -57,12 +57,7 @@ ANOMALY_KINDS: Mapping[str, str] = {
     "code-on-path": "pyfunc's `code` would replace installed modules, or this flavor itself",
 }
 
-_PICKLE_SUFFIXES = (".pkl", ".pickle", ".cloudpickle", ".joblib", ".dill")
-_NEVER_SHADOWED = frozenset(
-    {"h5py", "jax", "keras", "mlflow", LOADER_MODULE, "numpy", "tensorflow", "tf_keras", "torch"}
-)
 _MLMODEL_LIMIT = 64 << 20
-_BLOCK = 1 << 20
 
 #: The Keras file below the path that MLflow's own flavors call `data`, newest layout first.
 _FOREIGN_LAYOUTS = ("model.keras", "model.h5", "model", "")
@@ -86,6 +81,11 @@ class LoggedModel:
 
     def path(self, relative: str) -> Path:
         return self.directory / relative
+
+    @property
+    def signature_sha256(self) -> str | None:
+        """The digest of the signature's file; None where there is no signature."""
+        return None if self.signature is None else sha256_of(self.path(SIGNATURE))
 
 
 def is_logged_model(path: Path) -> bool:
@@ -120,21 +120,56 @@ def open_logged_model(directory: Path) -> LoggedModel:
     """
     if not directory.is_dir():
         raise ModelNotFoundError(f"there is no MLflow model directory at `{directory}`")
-    anomalies = list(_pickles(directory))
+    head = _read_head(directory, files_below(directory), unread=())
+    if head.own is None:
+        return _without_file(directory, head.anomalies)
+    return _with_file(directory, head)
+
+
+def open_signed_model(directory: Path, names: Collection[str]) -> LoggedModel | None:
+    """Read a logged model by its compatibility signature: nothing of the payload is read.
+
+    Args:
+        directory: one with MLmodel and the signature.
+        names: all files of the model, which may be elsewhere.
+
+    Returns:
+        The model, without its file; None where it isn't of this flavor.
+    """
+    head = _read_head(directory, names, unread=names)
+    if head.own is not None and head.is_foreign:
+        return None
+    if head.signature is None:
+        return _without_file(directory, head.anomalies)
+    spec = replace(head.signature.to_model_spec(str(directory)), anomalies=tuple(head.anomalies))
+    return LoggedModel(directory=directory, spec=spec, model_file=None, signature=head.signature)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Head:
+    """What is known of a logged model before its Keras file is read; ``own`` is the flavor's section of MLmodel."""
+
+    anomalies: list[Anomaly]
+    own: Mapping[str, Any] | None = None
+    is_foreign: bool = False
+    signature: CompatibilitySignature | None = None
+
+
+def _read_head(directory: Path, names: Collection[str], *, unread: Collection[str]) -> _Head:
+    anomalies = list(pickles(names))
     try:
         flavors = _flavors(directory)
         kind = next(name for name in (FLAVOR, "keras", "tensorflow") if name in flavors)
-        own = flavors[kind]
     except (_Unreadable, StopIteration) as problem:
         found = str(problem) or "no flavor `kerasguard`, `keras` or `tensorflow`"
-        anomalies.append(Anomaly(kind="mlmodel-unreadable", where=MLMODEL, found=found))
-        return _without_file(directory, anomalies)
-    anomalies += _code_on_path(flavors, directory)
-    signature = None
-    if kind == FLAVOR:
-        signature, problems = _read_signature(directory, own)
-        anomalies += problems
-    return _with_file(directory, own, signature, anomalies, foreign=kind != FLAVOR)
+        return _Head(anomalies=[*anomalies, Anomaly(kind="mlmodel-unreadable", where=MLMODEL, found=found)])
+    code = flavors.get(PYFUNC, {}).get("code")
+    if isinstance(code, str):
+        anomalies += code_on_path(code, directory, names, own=FLAVOR in flavors, named_in=MLMODEL)
+    if kind != FLAVOR:
+        return _Head(anomalies=anomalies, own=flavors[kind], is_foreign=True)
+    signature, problems = _read_signature(directory, flavors[kind], names, unread)
+    return _Head(anomalies=[*anomalies, *problems], own=flavors[kind], signature=signature)
 
 
 def write_flavor(directory: Path, flavor: Mapping[str, Any]) -> None:
@@ -144,21 +179,15 @@ def write_flavor(directory: Path, flavor: Mapping[str, Any]) -> None:
     (directory / MLMODEL).write_text(yaml.safe_dump({"flavors": {FLAVOR: dict(flavor)}}), encoding="utf-8")
 
 
-def _with_file(
-    directory: Path,
-    own: Mapping[str, Any],
-    signature: CompatibilitySignature | None,
-    anomalies: list[Anomaly],
-    *,
-    foreign: bool,
-) -> LoggedModel:
-    names = _foreign_paths(own) if foreign else [str(own.get("model_file", ""))]
+def _with_file(directory: Path, head: _Head) -> LoggedModel:
+    own, signature, anomalies = head.own or {}, head.signature, head.anomalies
+    names = _foreign_paths(own) if head.is_foreign else [str(own.get("model_file", ""))]
     found = next((directory / name for name in names if name and os.path.lexists(directory / name)), None)
     if found is None:
         missing = Anomaly(kind="payload-missing", where=MLMODEL, found=f"there is no Keras model at `{names[0]}`")
         return _without_file(directory, [*anomalies, missing])
-    if not _is_inside(found, directory):
-        return _without_file(directory, [*anomalies, _outside(MLMODEL, names[0])])
+    if not is_inside(found, directory):
+        return _without_file(directory, [*anomalies, outside(MLMODEL, names[0])])
     spec = read_model(found)
     if signature is not None:
         spec = replace(spec, origin=signature.origin, keras_package=spec.keras_package or signature.model.keras_package)
@@ -199,12 +228,14 @@ def _foreign_paths(own: Mapping[str, Any]) -> list[str]:
     return [f"{data}/{name}".rstrip("/") for name in _FOREIGN_LAYOUTS] + [f"{data}.h5", f"{data}.keras"]
 
 
-def _read_signature(directory: Path, own: Mapping[str, Any]) -> tuple[CompatibilitySignature | None, list[Anomaly]]:
+def _read_signature(
+    directory: Path, own: Mapping[str, Any], names: Collection[str], unread: Collection[str]
+) -> tuple[CompatibilitySignature | None, list[Anomaly]]:
     """The signature that MLmodel names, and what is wrong with it or the files that it covers."""
     path = directory / SIGNATURE
     try:
-        if not _is_inside(path, directory):
-            return None, [_outside(SIGNATURE, SIGNATURE)]
+        if not is_inside(path, directory):
+            return None, [outside(SIGNATURE, SIGNATURE)]
         content = path.read_bytes()
         signature = CompatibilitySignature.from_json(content)
     except (OSError, SignatureError) as error:
@@ -212,72 +243,15 @@ def _read_signature(directory: Path, own: Mapping[str, Any]) -> tuple[Compatibil
     if hashlib.sha256(content).hexdigest() != own.get("signature_sha256"):
         found = "its SHA-256 isn't the one in MLmodel"
         return None, [Anomaly(kind="signature-unreadable", where=SIGNATURE, found=found)]
-    problems = [*_check_payload(directory, signature)]
+    needed = {signature.model_file, *signature.code.modules.values()}
+    problems = [
+        Anomaly(kind="payload-digest", where=name, found="the signature holds no SHA-256 of it")
+        for name in sorted(needed - set(signature.files))
+    ]
+    problems += check_payload(
+        signature.files, directory, names, folders=PAYLOAD_DIRECTORIES, named_in=SIGNATURE, unread=unread
+    )
     if signature.model_file != own.get("model_file"):
         found = f"it is about `{signature.model_file}`, MLmodel about `{own.get('model_file')}`"
         problems.append(Anomaly(kind="signature-unreadable", where=SIGNATURE, found=found))
     return signature, problems
-
-
-def _check_payload(directory: Path, signature: CompatibilitySignature) -> Iterator[Anomaly]:
-    needed = {signature.model_file, *signature.code.modules.values()}
-    for name in sorted(needed - set(signature.files)):
-        yield Anomaly(kind="payload-digest", where=name, found="the signature holds no SHA-256 of it")
-    for name, digest in signature.files.items():
-        path = directory / name
-        if not _is_inside(path, directory):
-            yield _outside(SIGNATURE, name)
-        elif not path.is_file():
-            yield Anomaly(kind="payload-missing", where=name, found="nothing there")
-        elif sha256_of(path) != digest:
-            yield Anomaly(kind="payload-digest", where=name, found="its content changed after the model was logged")
-    for path in (path for folder in PAYLOAD_DIRECTORIES for path in _files(directory / folder)):
-        name = path.relative_to(directory).as_posix()
-        if name not in signature.files and "__pycache__" not in path.parts:
-            yield Anomaly(kind="payload-digest", where=name, found="it was added after the model was logged")
-
-
-def _code_on_path(flavors: Mapping[str, Mapping[str, Any]], directory: Path) -> Iterator[Anomaly]:
-    """What pyfunc's `code` would put before everything else on ``sys.path``."""
-    code = flavors.get(PYFUNC, {}).get("code")
-    if not isinstance(code, str):
-        return
-    if not _is_inside(directory / code, directory):
-        yield _outside(MLMODEL, code)
-        return
-    if FLAVOR in flavors:
-        yield Anomaly(kind="code-on-path", where=MLMODEL, found="pyfunc's `code`, which this flavor never sets")
-    names = {path.relative_to(directory / code).parts[0].removesuffix(".py") for path in _files(directory / code)}
-    for name in sorted(names & (_NEVER_SHADOWED | sys.stdlib_module_names)):
-        yield Anomaly(kind="code-on-path", where=code, found=f"module `{name}` in place of the installed one")
-
-
-def _pickles(directory: Path) -> Iterator[Anomaly]:
-    for path in _files(directory):
-        if path.name.endswith(_PICKLE_SUFFIXES):
-            name = path.relative_to(directory).as_posix()
-            yield Anomaly(kind="pickle-file", where=name, found=f"`{path.name}`")
-
-
-def _files(directory: Path) -> Iterator[Path]:
-    """Every file below a directory, without following links."""
-    for folder, _, names in sorted(os.walk(directory)):
-        yield from (Path(folder, name) for name in sorted(names))
-
-
-def _outside(where: str, name: str) -> Anomaly:
-    return Anomaly(kind="path-outside-model", where=where, found=f"`{name}`")
-
-
-def _is_inside(path: Path, directory: Path) -> bool:
-    root = os.path.realpath(directory)
-    return os.path.commonpath([root, os.path.realpath(path)]) == root
-
-
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, read in blocks."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

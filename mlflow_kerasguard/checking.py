@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from mlflow_kerasguard.releases import ReleaseRange
 
 
+_UNSIGNED = "another flavor logged it; check it without `--by-signature`"
+
+
 def check(
     model: str | Path,
     against: str | Path | Environment | None = None,
@@ -29,6 +32,7 @@ def check(
     fetch: bool = False,
     custom_code: str = CustomCode.PACKAGED,
     trusted: Iterable[str] = (),
+    by_signature: bool = False,
 ) -> Report:
     """Tell whether a saved Keras model loads in an environment and predicts the same.
 
@@ -43,6 +47,8 @@ def check(
         custom_code: whose version of the packaged code counts; see
             :func:`mlflow_kerasguard.load_model`.
         trusted: paths of objects that the caller vouches for, such as ``keras.layers.Lambda``.
+        by_signature: judge a logged model by its compatibility signature. Nothing else of its payload is
+            read, and of a model that is elsewhere only the small files are downloaded.
 
     Returns:
         The report. A damaged or hostile file is a report with findings of family KG1xx.
@@ -51,7 +57,15 @@ def check(
         ModelNotFoundError: there is nothing at ``model``.
         UsageError: an argument can't be used as it was given.
     """
-    return check_each(model, [against], compile=compile, fetch=fetch, custom_code=custom_code, trusted=trusted)[0]
+    return check_each(
+        model,
+        [against],
+        compile=compile,
+        fetch=fetch,
+        custom_code=custom_code,
+        trusted=trusted,
+        by_signature=by_signature,
+    )[0]
 
 
 def check_each(
@@ -62,6 +76,7 @@ def check_each(
     fetch: bool = False,
     custom_code: str = CustomCode.PACKAGED,
     trusted: Iterable[str] = (),
+    by_signature: bool = False,
 ) -> tuple[Report, ...]:
     """Hold one model, which is read once, against several environments: a report each.
 
@@ -72,20 +87,26 @@ def check_each(
         fetch: as for :func:`check`.
         custom_code: as for :func:`check`.
         trusted: as for :func:`check`.
+        by_signature: as for :func:`check`.
 
     Raises:
         ModelNotFoundError: there is nothing at ``model``.
-        UsageError: an argument can't be used as it was given.
+        UsageError: an argument can't be used as it was given, or there is no signature to judge by.
     """
     # Before the model: a mistake in an argument is told at once.
     policy = CustomCode.of(custom_code)
     environments = [_environment(item, fetch=fetch) for item in against]
     # A URI says more to the reader of a report than the place that it was fetched to.
-    spec = replace(_read(model), source=str(model), custom_code=policy, trusted=frozenset(trusted))
-    return tuple(_report(spec, environment, compile=compile) for environment in environments)
+    spec = replace(
+        _read_signed(model) if by_signature else _read(model),
+        source=str(model),
+        custom_code=policy,
+        trusted=frozenset(trusted),
+    )
+    return tuple(judge(spec, environment, compile=compile) for environment in environments)
 
 
-def _report(model: ModelSpec, environment: Environment, *, compile: bool) -> Report:
+def judge(model: ModelSpec, environment: Environment, *, compile: bool) -> Report:
     """The report; where a compiled model fails, it also says whether it loads with ``compile=False``."""
     report = check_model(model, environment, compile=compile, find_release=_nearest(compile=compile))
     if not compile or report.verdict is not Verdict.INCOMPATIBLE or not model.compile_config:
@@ -151,3 +172,14 @@ def _read(model: str | Path) -> ModelSpec:
 
     fetched = fetch(model)
     return read_logged_model(fetched) if is_logged_model(fetched) else read_model(fetched)
+
+
+def _read_signed(model: str | Path) -> ModelSpec:
+    from mlflow_kerasguard.artifact import open_signed_model
+    from mlflow_kerasguard.tracking import small_files
+
+    with small_files(model) as files:
+        logged = open_signed_model(files.directory, files.names)
+    if logged is None:
+        raise UsageError(f"`{model}` has no compatibility signature, so its file has to be read: {_UNSIGNED}")
+    return logged.spec

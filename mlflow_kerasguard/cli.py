@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Collection, Sequence
 
-from mlflow_kerasguard import cli_pack
+from mlflow_kerasguard import cli_pack, cli_serve
 from mlflow_kerasguard.cli_rehearse import add_rehearse
 from mlflow_kerasguard.errors import KerasGuardError, UsageError
 from mlflow_kerasguard.findings import Report, Verdict
@@ -39,9 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit status: 0 compatible and safe, 1 incompatible or unsafe, 2 wrong usage or nothing
-        there, 3 undecided, 130 interrupted.
+        there, 3 undecided, 130 interrupted; of ``serve`` and others as they say themselves.
     """
-    options = _parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = cli_serve.serve_options(given[1:]) if given[:1] == [cli_serve.SERVE] else _parser().parse_args(given)
     # A process of a second: looking for garbage costs a tenth of it and frees nothing that matters.
     collects = gc.isenabled()
     gc.disable()
@@ -81,6 +82,7 @@ def _check(options: argparse.Namespace) -> tuple[str, int]:
         fetch=options.fetch,
         custom_code=options.custom_code,
         trusted=options.trust or (),
+        by_signature=options.by_signature,
     )
     return render_all(reports, options.format), max(map(_status, reports), key=_BADNESS.index)
 
@@ -152,6 +154,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_releases(commands.add_parser("releases", help="tell which releases of Keras load a model"))
     add_rehearse(commands.add_parser("rehearse", help="build the environments that a model pins, and load it there"))
     _add_diff(commands.add_parser("diff", help="tell what two models differ in"))
+    cli_serve.add_commands(commands)
     cli_pack.add_commands(commands)
     _add_explain(commands.add_parser("explain", help="say what a rule means"))
     _add_rules(commands.add_parser("rules", help="list all rules"))
@@ -187,6 +190,11 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         action="append",
         help="vouch for an object that isn't loaded otherwise, such as keras.layers.Lambda; may be given several times",
+    )
+    parser.add_argument(
+        "--by-signature",
+        action="store_true",
+        help="judge a logged model by its signature: its weights are neither downloaded nor read",
     )
     parser.set_defaults(run=_check)
 

@@ -27,6 +27,10 @@ class UsageError(KerasGuardError, ValueError):
     """An argument can't be used as it was given."""
 
 
+class InvalidInputError(UsageError):
+    """Data doesn't fit the model that is to predict on it."""
+
+
 class ModelNotLoggableError(KerasGuardError):
     """The model in memory can't be logged; nothing was written."""
 

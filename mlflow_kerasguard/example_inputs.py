@@ -71,13 +71,22 @@ def _from_schema(schema: Any) -> Any:
 
 def _from_tensors(model: Any) -> Any:
     """Of a Functional or Sequential model: its symbolic inputs, in the structure that it takes."""
-    try:
-        tensors = model.input
-    except (AttributeError, ValueError, RuntimeError):
+    tensors = input_structure(model)
+    if tensors is None:
         return None
     if isinstance(tensors, Mapping):
         return {name: _of_tensor(tensor) for name, tensor in tensors.items()}
     return [_of_tensor(tensor) for tensor in (tensors if isinstance(tensors, list | tuple) else [tensors])]
+
+
+def input_structure(model: Any) -> Any:
+    """The symbolic inputs that a model was built from: one, or a list or a dict; None for a subclassed model."""
+    try:
+        return model.input
+    except (AttributeError, ValueError, RuntimeError):
+        # A Sequential model of Keras 3 has the list alone.
+        inputs = getattr(model, "inputs", None)
+        return (inputs[0] if len(inputs) == 1 else list(inputs)) if inputs else None
 
 
 def _of_tensor(tensor: Any) -> tuple[tuple[int | None, ...], str]:

@@ -12,16 +12,19 @@ import re
 import sys
 import threading
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from mlflow_kerasguard.errors import ModelNotLoggableError
+from mlflow_kerasguard.rules.environment import BACKENDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
     from types import ModuleType
+
+    from mlflow_kerasguard.environment import Environment
 
 KERAS_PACKAGES = frozenset({"keras", "tf_keras"})
 
@@ -175,6 +178,20 @@ def import_keras(package: str, backend: str | None = None) -> KerasRuntime:
     with _preferred_backend(backend if package not in sys.modules else None):
         module = import_module(package)
     return KerasRuntime(package=package, version=module.__version__, module=module)
+
+
+def with_backend_of_loader(environment: Environment, backend: str | None) -> Environment:
+    """An environment with the backend that :func:`import_keras` is going to choose there.
+
+    Args:
+        environment: where a model is to be loaded, with the environment variables of this process.
+        backend: the one that the model was saved with.
+    """
+    if "KERAS_BACKEND" in os.environ or backend not in BACKENDS:
+        return environment
+    if any(name in environment.distributions for name in BACKENDS[backend]):
+        return replace(environment, configured_backend=backend)
+    return environment
 
 
 @contextlib.contextmanager

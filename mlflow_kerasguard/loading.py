@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -16,9 +15,8 @@ from mlflow_kerasguard.custom_code.restore import Bundle, resolve_here
 from mlflow_kerasguard.engine import check_model
 from mlflow_kerasguard.environment.installed import installed
 from mlflow_kerasguard.errors import IncompatibleModelError, LoadFailedError, UsageError
-from mlflow_kerasguard.keras_runtime import KerasRuntime, import_keras, innermost_message
-from mlflow_kerasguard.policies import CustomCode
-from mlflow_kerasguard.rules.environment import BACKENDS
+from mlflow_kerasguard.keras_runtime import KerasRuntime, import_keras, innermost_message, with_backend_of_loader
+from mlflow_kerasguard.policies import CustomCode, PyfuncOptions
 from mlflow_kerasguard.rules.view import keras_package
 from mlflow_kerasguard.serving import KerasModelWrapper
 from mlflow_kerasguard.tracking import fetch
@@ -27,15 +25,6 @@ if TYPE_CHECKING:
     from mlflow_kerasguard.environment import Environment
     from mlflow_kerasguard.findings import Report
     from mlflow_kerasguard.model import ModelSpec
-
-#: The environment variables that stand for arguments where ``mlflow.pyfunc`` loads a model: the policy, and
-#: what is trusted, separated by commas.
-CUSTOM_CODE, TRUSTED = "MLFLOW_KERASGUARD_CUSTOM_CODE", "MLFLOW_KERASGUARD_TRUSTED"
-
-#: uvicorn's own status for an application that can't start; its supervisor doesn't try again then.
-_STARTUP_FAILURE = 3
-
-_SCORING_SERVER = "mlflow.pyfunc.scoring_server.app"
 
 
 def load_model(
@@ -80,14 +69,20 @@ def load_model(
     logged = artifact.open_model(fetch(model_uri, dst_path))
     given = dict(custom_objects or {})
     spec = replace(_with_caller(logged.spec, given, frozenset(trusted)), custom_code=policy)
-    environment = _environment_of_loader(spec)
-    report = check_model(spec, environment, compile=compile)
-    _refuse(report, allow_undecided=allow_undecided)
-    # What comes before this line has run nothing of the model, and imported no Keras.
-    model = _construct(logged, spec, environment, given, report, compile=compile)
+    model, _ = _checked_and_loaded(logged, spec, given, compile=compile, allow_undecided=allow_undecided)
     if verify:
         _verify(logged, model)
     return model
+
+
+def _checked_and_loaded(
+    logged: LoggedModel, spec: ModelSpec, given: Mapping[str, Any], *, compile: bool, allow_undecided: bool = True
+) -> tuple[Any, Report]:
+    environment = environment_of_loader(spec)
+    report = check_model(spec, environment, compile=compile)
+    refuse(report, allow_undecided=allow_undecided)
+    # What comes before this line has run nothing of the model, and imported no Keras.
+    return _construct(logged, spec, environment, given, report, compile=compile), report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +112,7 @@ def examine(directory: Path, *, compile: bool, trusted: Iterable[str] = ()) -> E
     """
     logged = artifact.open_model(directory)
     spec = _with_caller(logged.spec, {}, frozenset(trusted))
-    environment = _environment_of_loader(spec)
+    environment = environment_of_loader(spec)
     report = check_model(spec, environment, compile=compile)
     return Examined(
         report=report,
@@ -126,29 +121,36 @@ def examine(directory: Path, *, compile: bool, trusted: Iterable[str] = ()) -> E
     )
 
 
-def _load_pyfunc(path: str) -> KerasModelWrapper:
-    """What ``mlflow.pyfunc`` calls: the model, never compiled.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A model that passed the check.
+
+    Attributes:
+        model: the Keras model, not compiled.
+        report: the check's.
+        signature_sha256: the digest of the compatibility signature; None where there is none.
+    """
+
+    model: Any
+    report: Report
+    signature_sha256: str | None
+
+
+def load_with_options(directory: Path, options: PyfuncOptions) -> Loaded:
+    """Check a logged model against this environment, and load it without its training configuration.
 
     Args:
-        path: the model's directory, or its data directory.
+        directory: where its files are.
+        options: what environment variables say.
+
+    Raises:
+        IncompatibleModelError: as for :func:`load_model`.
+        LoadFailedError: as for :func:`load_model`.
     """
-    directory = Path(path) if artifact.is_logged_model(Path(path)) else Path(path).parent
-    try:
-        policy = CustomCode.of(os.environ.get(CUSTOM_CODE, CustomCode.PACKAGED), given_as=CUSTOM_CODE)
-        trusted = [name.strip() for name in os.environ.get(TRUSTED, "").split(",") if name.strip()]
-        return KerasModelWrapper(load_model(directory, compile=False, custom_code=policy, trusted=trusted))
-    except (IncompatibleModelError, UsageError) as error:
-        if not _is_server_starting():
-            raise
-        # A traceback would bury the report, and several workers would try again for ever.
-        print(f"\n{error}\n", file=sys.stderr, flush=True)  # noqa: T201 - for the operator
-        raise SystemExit(_STARTUP_FAILURE) from None
-
-
-def _is_server_starting() -> bool:
-    """Whether MLflow's scoring server is being imported, which loads the model as it goes."""
-    server = sys.modules.get(_SCORING_SERVER)
-    return server is not None and not hasattr(server, "app")
+    logged = artifact.open_model(directory)
+    spec = replace(_with_caller(logged.spec, {}, frozenset(options.trusted)), custom_code=options.custom_code)
+    model, report = _checked_and_loaded(logged, spec, {}, compile=False)
+    return Loaded(model=model, report=report, signature_sha256=logged.signature_sha256)
 
 
 def _with_caller(spec: ModelSpec, given: Mapping[str, Any], trusted: frozenset[str]) -> ModelSpec:
@@ -159,17 +161,13 @@ def _with_caller(spec: ModelSpec, given: Mapping[str, Any], trusted: frozenset[s
     return replace(spec, trusted=trusted, origin=origin)
 
 
-def _environment_of_loader(spec: ModelSpec) -> Environment:
+def environment_of_loader(spec: ModelSpec) -> Environment:
     """This environment, with the backend that :func:`import_keras` is going to choose."""
     environment = installed()
     keras = sys.modules.get("keras")
     if keras is not None and hasattr(keras, "backend"):
         return replace(environment, configured_backend=_active_backend(keras))
-    if "KERAS_BACKEND" in os.environ or spec.backend not in BACKENDS:
-        return environment
-    if any(name in environment.distributions for name in BACKENDS[spec.backend]):
-        return replace(environment, configured_backend=spec.backend)
-    return environment
+    return with_backend_of_loader(environment, spec.backend)
 
 
 def _active_backend(keras: Any) -> str:
@@ -177,7 +175,16 @@ def _active_backend(keras: Any) -> str:
     return str(backend()) if callable(backend) else "tensorflow"
 
 
-def _refuse(report: Report, *, allow_undecided: bool) -> None:
+def refuse(report: Report, *, allow_undecided: bool) -> None:
+    """Raise unless the model may be loaded.
+
+    Args:
+        report: the check's.
+        allow_undecided: let a model pass about which some rule couldn't judge.
+
+    Raises:
+        IncompatibleModelError: where MLflow's exceptions have been imported, it is one of them as well.
+    """
     try:
         report.raise_for_errors(allow_undecided=allow_undecided)
     except IncompatibleModelError:
@@ -202,7 +209,7 @@ def _mlflow_error_class() -> type[IncompatibleModelError]:
             mlflow_error.__init__(self, str(report), error_code=invalid_parameter)  # type: ignore[call-arg]  # likewise
             self.report = report
 
-    MlflowIncompatibleModelError.__name__ = IncompatibleModelError.__name__
+    MlflowIncompatibleModelError.__name__ = MlflowIncompatibleModelError.__qualname__ = IncompatibleModelError.__name__
     return MlflowIncompatibleModelError
 
 

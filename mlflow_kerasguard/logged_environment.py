@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from mlflow_kerasguard.artifact import CONDA_ENV, MLMODEL, PYTHON_ENV, REQUIREMENTS, open_logged_model
 from mlflow_kerasguard.environment import Environment
 from mlflow_kerasguard.environment.conda import read_conda
-from mlflow_kerasguard.environment.listed import Listed, make_environment
+from mlflow_kerasguard.environment.listed import VARIABLES, Listed, make_environment
 from mlflow_kerasguard.environment.requirements_file import read_requirements_file
 from mlflow_kerasguard.environment.wanted import parse_requirement
 from mlflow_kerasguard.errors import UsageError
@@ -31,6 +35,30 @@ def read_logged_environment(directory: Path, source: str, *, fetch: bool) -> Env
     listed = _from_signature(signature) if signature else _from_files(directory)
     named = Listed(source=f"the environment of `{source}`", wanted=listed.wanted, python=listed.python)
     return make_environment(named, fetch=fetch)
+
+
+def read_pinned_environment(directory: Path, source: str, *, manager: str, variables: Mapping[str, str]) -> Environment:
+    """The environment that MLflow makes for a logged model: what its files ask for, whatever it was logged in.
+
+    Args:
+        directory: where its files are.
+        source: the path or URI to name in reports.
+        manager: MLflow's environment manager: ``conda`` takes another file than all others.
+        variables: the environment variables of the process that is going to load it.
+
+    Raises:
+        UsageError: it has no file that says so, or one can't be read.
+    """
+    listed = read_conda(directory / CONDA_ENV) if manager == "conda" else _from_files(directory)
+    set_here = {name: variables[name] for name in VARIABLES if name in variables}
+    named = replace(
+        listed,
+        source=f"the environment that `{source}` pins",
+        # Where the files name no Python, MLflow takes the one that it runs on.
+        python=listed.python or platform.python_version(),
+        variables={**(listed.variables or {}), **set_here},
+    )
+    return replace(make_environment(named, fetch=False), platform=sys.platform)
 
 
 def _from_signature(signature: CompatibilitySignature) -> Listed:

@@ -87,6 +87,18 @@ def client() -> Any:
     return import_module("mlflow").MlflowClient()
 
 
+def artifact_repository(uri: str) -> tuple[Any, str]:
+    """The repository that a URI leads to, and the path in there; empty for its root."""
+    module = import_module("mlflow.tracking.artifact_utils")
+    root, path = module._get_root_uri_and_artifact_path(uri)
+    return module.get_artifact_repository(root), str(path)
+
+
+def serve_command() -> Any:
+    """``mlflow models serve``, as the click command that it is."""
+    return import_module("mlflow.models.cli").serve
+
+
 def local_artifact_location() -> str | None:
     """Where the current experiment keeps artifacts, if that is a local directory."""
     mlflow = import_module("mlflow")
@@ -108,3 +120,17 @@ def exception_class() -> tuple[type[Exception], int]:
     """``MlflowException``, and the code that servers answer with status 400."""
     module = import_module("mlflow.exceptions")
     return module.MlflowException, module.INVALID_PARAMETER_VALUE
+
+
+def scoring_app(implementation: Any, directory: Path) -> Any:
+    """The scoring server's ASGI application for an object with ``predict`` and the MLmodel in ``directory``."""
+    model = import_module("mlflow.models").Model.load(str(directory))
+    pyfunc = import_module("mlflow.pyfunc").PyFuncModel(model_meta=model, model_impl=implementation)
+    return import_module("mlflow.pyfunc.scoring_server").init(pyfunc)
+
+
+def serving_example(directory: Path) -> str | None:
+    """The body of a request that MLflow keeps with an input example; None where there is no example."""
+    models = import_module("mlflow.models")
+    example: str | None = models.Model.load(str(directory)).get_serving_input(str(directory))
+    return example

@@ -14,11 +14,10 @@ from mlflow_kerasguard.golden import Golden
 from mlflow_kerasguard.keras_runtime import innermost_message
 from mlflow_kerasguard.rehearsal_record import EXAMPLE, GENERATED
 from mlflow_kerasguard.serving import KerasModelWrapper
+from mlflow_kerasguard.serving.batches import BATCH_SIZE
+from mlflow_kerasguard.serving.declared import compute_dtype
 
 _logger = logging.getLogger(__name__)
-
-#: Names of the narrow types, the coarsest first; floating point is single otherwise, or double.
-_NARROW_TYPES = ("bfloat16", "float16", "float32", "float64")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +51,8 @@ def record_predictions(model: Any, signature: Any, input_example: Any, directory
     if input_example is None:
         if signature is None:
             _logger.warning("logging a Keras model without `signature` or `input_example`: its inputs aren't described")
-        return Recorded(signature=signature, inputs=_record_generated(wrapper, signature, directory))
+        inputs_from = _record_generated(wrapper, signature, directory)
+        return Recorded(signature=_with_params(signature), inputs=inputs_from)
     data, params = mlflow_private.split_example(input_example)
     try:
         inputs = wrapper.inputs_from(data)
@@ -88,7 +88,18 @@ def _record_generated(wrapper: KerasModelWrapper, signature: Any, directory: Pat
 
 def _record(wrapper: KerasModelWrapper, inputs: Any, *, generated: bool) -> Golden:
     wrapper.try_first_row(inputs)
-    return golden.record(wrapper.predict_arrays, inputs, _compute_dtype(wrapper.model), generated=generated)
+    return golden.record(wrapper.predict_as_keras, inputs, compute_dtype(wrapper.model), generated=generated)
+
+
+def _with_params(signature: Any) -> Any:
+    """A signature that lets ``batch_size`` through to ``predict``, unless it says itself which parameters there are."""
+    from mlflow.models.signature import ModelSignature
+    from mlflow.types import ParamSchema, ParamSpec
+
+    if signature is None or signature.params is not None:
+        return signature
+    params = ParamSchema([ParamSpec(name=BATCH_SIZE, dtype="long", default=None)])
+    return ModelSignature(inputs=signature.inputs, outputs=signature.outputs, params=params)
 
 
 def _describe_example(given: Any, data: Any, params: Any, outputs: Any, directory: Path) -> tuple[Any, Any]:
@@ -99,12 +110,6 @@ def _describe_example(given: Any, data: Any, params: Any, outputs: Any, director
             "MLflow can't describe a list of arrays, and this model's inputs have no names: "
             "the predictions on `input_example` are kept, a signature isn't inferred"
         )
-        return given, None
-    signature = given or infer_signature(data, outputs, params)
+        return _with_params(given), None
+    signature = _with_params(given or infer_signature(data, outputs, params))
     return signature, mlflow_private.save_example(data if params is None else (data, params), directory)
-
-
-def _compute_dtype(model: Any) -> str:
-    """The narrowest type that a layer computes in."""
-    types = {str(getattr(layer, "compute_dtype", None)) for layer in (model, *model.layers)}
-    return next((name for name in _NARROW_TYPES if name in types), "float32")

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mlflow_kerasguard import artifact, mlflow_private, staging
+from mlflow_kerasguard import artifact, integrity, mlflow_private, staging
 from mlflow_kerasguard.contracts import blame, require_kept
 from mlflow_kerasguard.custom_code.capture import CapturedCode, capture
 from mlflow_kerasguard.custom_code.identities import fingerprints, import_work, parsed_modules
@@ -265,7 +265,7 @@ def _digests(directory: Path, names: Iterable[str]) -> dict[str, str]:
     for root in (directory / name for name in names):
         for path in [root] if root.is_file() else sorted(root.rglob("*")):
             if path.is_file():
-                found[path.relative_to(directory).as_posix()] = artifact.sha256_of(path)
+                found[path.relative_to(directory).as_posix()] = integrity.sha256_of(path)
     return found
 
 

@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -66,7 +67,7 @@ def local_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[C
     _forget(directory, before)
 
 
-def sign_again(model: Path, **changes: object) -> None:
+def sign_again(model: Path, /, **changes: object) -> None:
     """Make a logged model that was changed by hand agree with its digests again.
 
     Args:
@@ -83,6 +84,32 @@ def sign_again(model: Path, **changes: object) -> None:
     mlmodel = yaml.safe_load((model / "MLmodel").read_text())
     mlmodel["flavors"]["kerasguard"]["signature_sha256"] = hashlib.sha256(text.encode()).hexdigest()
     (model / "MLmodel").write_text(yaml.safe_dump(mlmodel))
+
+
+def break_model(model: Path) -> None:
+    """Give the first layer of a logged model a key that no Keras takes, in its file and in its signature."""
+    file = model / "data" / "model.keras"
+    with zipfile.ZipFile(file) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(members["config.json"])
+    config["config"]["layers"][1]["config"]["from_the_future"] = 1
+    members["config.json"] = json.dumps(config).encode()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    document = json.loads((model / "kerasguard" / "signature.json").read_text())["model"]
+    document["config"]["config"]["layers"][1]["config"]["from_the_future"] = 1
+    sign_again(model, model=document)
+
+
+@pytest.fixture
+def registered(logged: Path, store: None) -> str:
+    """The URI of a model version whose files are those of ``logged``."""
+    from mlflow import MlflowClient
+
+    MlflowClient().create_registered_model("scaled")
+    MlflowClient().create_model_version("scaled", str(logged))
+    return "models:/scaled/1"
 
 
 def _forget(directory: Path, before: set[str]) -> None:

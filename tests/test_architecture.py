@@ -28,11 +28,11 @@ LAYERS = {
     "readers": "formats formats.* keras_api.* environment.* tensorflow_api tensorflow_api.* source_code source_code.*",
     "rules": "rules rules.*",
     "engine": "engine",
-    "check and artifact": "mlflow_private tracking output_differences rehearsal_record signature_json signature_code signature artifact logged_environment against checking releases",
-    "tools of the flavor": "keras_runtime custom_code custom_code.* contracts comparison golden example_inputs wheels wheels.* pinning pinning.* packing packing.* staging",
-    "flavor": "recording saving loading serving rehearsal rehearsal.* flavor",
-    "rebuild": "rebuild rebuild.*",
-    "surface": "(package) cli cli_pack cli_rehearse __main__",
+    "check and artifact": "mlflow_private output_differences rehearsal_record signature_json signature_code signature integrity artifact tracking logged_environment against checking releases",
+    "tools of the flavor": "keras_runtime scoring_server custom_code custom_code.* contracts comparison golden example_inputs wheels wheels.* pinning pinning.* packing packing.* staging",
+    "flavor": "recording saving loading pyfunc_loading serving serving.* spark spark.executors rehearsal rehearsal.* flavor",
+    "rebuild and deployment": "rebuild rebuild.* deployment deployment.* spark.udf spark.result_types",
+    "surface": "(package) cli cli_pack cli_rehearse cli_serve __main__",
 }
 
 #: `reports` stands beside the layers: it sees these alone, and these alone see it.

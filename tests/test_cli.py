@@ -77,6 +77,7 @@ def test_exit_status(answer, status, monkeypatch, capsys):
         ([], {}),
         (["--no-compile"], {"compile": False}),
         (["--fetch"], {"fetch": True}),
+        (["--by-signature"], {"by_signature": True}),
         (["--custom-code", "require-same"], {"custom_code": "require-same"}),
         (["--trust", "a.B", "--trust", "c.D"], {"trusted": ["a.B", "c.D"]}),
         (["--against", "keras==3.8.0", "--against", "uv.lock"], {"against": ["keras==3.8.0", "uv.lock"]}),
@@ -98,6 +99,7 @@ def test_options_reach_the_check(options, changed, monkeypatch, capsys):
         "fetch": False,
         "custom_code": "packaged",
         "trusted": (),
+        "by_signature": False,
         **changed,
     }
     assert capsys.readouterr().out

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mlflow_kerasguard import IncompatibleModelError, UsageError, check, load_model, loading, save_model
+from mlflow_kerasguard import IncompatibleModelError, UsageError, _load_pyfunc, check, load_model, save_model
 from mlflow_kerasguard.cli import main
 from tests.conftest import _forget
 from tests.keras_cases import keras, rows
@@ -235,13 +235,13 @@ def test_another_environment(trained, tmp_path):
 
 def test_the_variable_for_pyfunc(trained, host, monkeypatch):
     host(*CHANGES["a changed body"][:2])
-    assert loading._load_pyfunc(str(trained))
+    assert _load_pyfunc(str(trained))
     monkeypatch.setenv("MLFLOW_KERASGUARD_CUSTOM_CODE", "require-same")
     with pytest.raises(IncompatibleModelError, match=r"MyCustomLayer\.call"):
-        loading._load_pyfunc(str(trained))
+        _load_pyfunc(str(trained))
     monkeypatch.setenv("MLFLOW_KERASGUARD_CUSTOM_CODE", "never")
     with pytest.raises(UsageError, match="`MLFLOW_KERASGUARD_CUSTOM_CODE` has to be `packaged`, `host` or"):
-        loading._load_pyfunc(str(trained))
+        _load_pyfunc(str(trained))
 
 
 def test_what_the_signature_keeps_of_an_object(trained):

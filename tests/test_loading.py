@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import types
 import zipfile
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from mlflow_kerasguard import (
     KerasGuardError,
     LoadFailedError,
     ModelNotFoundError,
+    _load_pyfunc,
     check,
     load_model,
     loading,
@@ -103,7 +103,7 @@ def test_a_refusal_is_also_mlflows_own_error(noisy):
     directory, _ = noisy
     edit_config(directory / "data" / "model.keras", add_unknown_key)
     sign_again(directory)
-    for load in (load_model, loading._load_pyfunc):
+    for load in (load_model, _load_pyfunc):
         with pytest.raises(IncompatibleModelError) as caught:
             load(str(directory))
         assert isinstance(caught.value, MlflowException)
@@ -114,7 +114,7 @@ def test_a_refusal_is_also_mlflows_own_error(noisy):
 
 REFUSING = """
 import sys
-from mlflow_kerasguard import IncompatibleModelError, load_model
+from mlflow_kerasguard import IncompatibleModelError, load_model, _load_pyfunc
 try:
     load_model(sys.argv[1])
 except IncompatibleModelError as error:
@@ -131,17 +131,6 @@ def test_a_refusal_imports_neither_keras_nor_mlflow(noisy):
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=directory.parent, timeout=120)
     assert "from_the_future" in done.stdout
     assert done.stdout.splitlines()[-1] == "[]"
-
-
-def test_the_server_sees_the_report_and_nothing_else(noisy, monkeypatch, capsys):
-    directory, _ = noisy
-    edit_config(directory / "data" / "model.keras", add_unknown_key)
-    sign_again(directory)
-    monkeypatch.setitem(sys.modules, loading._SCORING_SERVER, types.ModuleType("app"))
-    with pytest.raises(SystemExit) as caught:
-        loading._load_pyfunc(str(directory / "data"))
-    assert caught.value.code == 3
-    assert capsys.readouterr().err.lstrip().startswith("INCOMPATIBLE")
 
 
 def test_bare_files(tmp_path):
@@ -258,7 +247,7 @@ def test_the_backend_that_the_check_reckons_with(case, monkeypatch):
         monkeypatch.delitem(sys.modules, "keras", raising=False)
     for name, value in (variables or {}).items():
         monkeypatch.setenv(name, value)
-    assert loading._environment_of_loader(model(backend=saved)).configured_backend == expected
+    assert loading.environment_of_loader(model(backend=saved)).configured_backend == expected
 
 
 @pytest.mark.parametrize(

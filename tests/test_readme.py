@@ -4,7 +4,8 @@ A comment in front of a block says what is special about it:
 ``set up: …`` is for people with an empty machine (the example has a test of its own, and the other is
 what continuous integration runs); ``runs in the background`` is a server; what ``builds environments`` takes
 minutes, and is what ``tests/live/test_rebuild.py`` does; ``needs a conda environment`` is what
-``tests/live/test_packing.py`` does.
+``tests/live/test_packing.py`` does; what ``serves until it is ended`` is in ``tests/live/test_starting.py``, and what
+``needs Spark`` in ``tests/live/test_spark.py``. Of a Kubernetes manifest the command of the init container is run.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import doctest
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -21,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 from mlflow_kerasguard.cli import main
 
@@ -44,6 +47,8 @@ class Block:
     @property
     def commands(self) -> str:
         """The block as shell commands."""
+        if self.language == "yaml":
+            return f"{shlex.join(_init_container(self.text)['command'])}\n"
         if self.language == "python":
             return f"python - <<'END'\n{self.text}END\n"
         if self.language == "console":
@@ -60,6 +65,10 @@ class Block:
         return "".join(line for line in self.text.splitlines(keepends=True) if not line.startswith("$ "))
 
 
+def _init_container(manifest: str) -> dict:
+    return yaml.safe_load(manifest)["spec"]["template"]["spec"]["initContainers"][0]
+
+
 AWAIT_SERVER = """\
 until (echo > /dev/tcp/127.0.0.1/5000) 2> /dev/null; do
     kill -0 $! || { cat server.log; exit 1; }
@@ -71,13 +80,13 @@ BLOCKS = [
     Block(note=found["note"] or "", language=found["language"], text=found["text"]) for found in BLOCK.finditer(README)
 ]
 SETUPS = {block.note: block.text.strip() for block in BLOCKS if block.note.startswith("set up")}
-ELSEWHERE = {*SETUPS, "builds environments", "needs a conda environment"}
+ELSEWHERE = {*SETUPS, "builds environments", "needs a conda environment", "serves until it is ended", "needs Spark"}
 RUN_HERE = [block for block in BLOCKS if block.note not in ELSEWHERE]
 
 
 def test_no_block_escapes():
     assert README.count("\n```") == 2 * len(BLOCKS)
-    assert {block.language for block in BLOCKS} <= {"python", "bash", "console"}
+    assert {block.language for block in BLOCKS} <= {"python", "bash", "console", "yaml"}
 
 
 def test_rule_table_is_up_to_date(capsys):
@@ -92,6 +101,16 @@ def test_continuous_integration_runs_the_setup_command():
 
 def test_the_example_is_the_one_with_a_test():
     assert SETUPS["set up: example"].endswith(" .venv/bin/python examples/digits.py")
+
+
+def test_the_manifest_checks_what_it_serves_where_it_serves_it():
+    (manifest,) = (block.text for block in BLOCKS if block.language == "yaml")
+    check = _init_container(manifest)
+    (serve,) = yaml.safe_load(manifest)["spec"]["template"]["spec"]["containers"]
+    assert (check["image"], check["env"]) == (serve["image"], serve["env"])
+    assert serve["command"][:4] == ["mlflow", "models", "serve", "-m"]
+    assert check["command"][-1] == serve["command"][4]
+    assert str(serve["readinessProbe"]["httpGet"]["port"]) == serve["command"][-1]
 
 
 @pytest.mark.live

@@ -49,6 +49,8 @@ def test_models_that_say_nothing(directory, caplog):
     model.get_build_config = lambda: None
 
     class Silent(type(model)):
+        inputs = None
+
         @property
         def input(self):
             raise AttributeError

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mlflow_kerasguard.artifact import ENVIRONMENT_PACK, sha256_of
+from mlflow_kerasguard.artifact import ENVIRONMENT_PACK
 from mlflow_kerasguard.environment import Environment
 from mlflow_kerasguard.errors import UsageError
+from mlflow_kerasguard.integrity import sha256_of
 from mlflow_kerasguard.model import ModelSpec
 from mlflow_kerasguard.packing.conda import FORMATS, require_conda_pack
 from mlflow_kerasguard.packing.conda_environment import own_prefix

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
-from mlflow_kerasguard.artifact import sha256_of
 from mlflow_kerasguard.environment import Environment
 from mlflow_kerasguard.errors import PackError
+from mlflow_kerasguard.integrity import sha256_of
 from mlflow_kerasguard.packing.conda_environment import META
 from mlflow_kerasguard.version import __version__
 

@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlflow_kerasguard.artifact import ENVIRONMENT_PACK, is_logged_model, sha256_of
+from mlflow_kerasguard.artifact import ENVIRONMENT_PACK, is_logged_model
 from mlflow_kerasguard.checking import check
 from mlflow_kerasguard.errors import PackError
 from mlflow_kerasguard.findings import Report
+from mlflow_kerasguard.integrity import sha256_of
 from mlflow_kerasguard.packing.conda import FORMATS, require_conda_pack
 from mlflow_kerasguard.packing.extract import extract
 from mlflow_kerasguard.packing.manifest import Manifest, glibc_here, manifest_of, parse_version

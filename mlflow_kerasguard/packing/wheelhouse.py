@@ -11,18 +11,12 @@ from pathlib import Path
 
 from packaging.utils import parse_wheel_filename
 
-from mlflow_kerasguard.artifact import (
-    PYLOCK,
-    REQUIREMENTS,
-    WHEELS_DIRECTORY,
-    is_logged_model,
-    open_logged_model,
-    sha256_of,
-)
+from mlflow_kerasguard.artifact import PYLOCK, REQUIREMENTS, WHEELS_DIRECTORY, is_logged_model, open_logged_model
 from mlflow_kerasguard.environment.pylock import meets, read_pylock
 from mlflow_kerasguard.environment.requirements_file import logical_lines
 from mlflow_kerasguard.environment.text_files import parse_toml, read_text
 from mlflow_kerasguard.errors import ModelNotLoggableError, PackError
+from mlflow_kerasguard.integrity import sha256_of
 from mlflow_kerasguard.logged_environment import read_logged_environment
 from mlflow_kerasguard.staging import move_into_place, private_directory, require_free
 from mlflow_kerasguard.tracking import fetch

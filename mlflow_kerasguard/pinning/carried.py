@@ -9,8 +9,9 @@ from pathlib import Path
 
 from packaging.utils import parse_wheel_filename
 
-from mlflow_kerasguard.artifact import WHEELS_DIRECTORY, sha256_of
+from mlflow_kerasguard.artifact import WHEELS_DIRECTORY
 from mlflow_kerasguard.errors import ModelNotLoggableError, UsageError
+from mlflow_kerasguard.integrity import sha256_of
 from mlflow_kerasguard.pinning.installed import Installed
 from mlflow_kerasguard.wheels import contents_of, own_wheel, write_wheel
 

@@ -12,13 +12,14 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from mlflow_kerasguard.artifact import CONDA_ENV, PYLOCK, PYTHON_ENV, REQUIREMENTS, sha256_of
+from mlflow_kerasguard.artifact import CONDA_ENV, PYLOCK, PYTHON_ENV, REQUIREMENTS
 from mlflow_kerasguard.environment import tensorflow
 from mlflow_kerasguard.environment.requirement_strings import read_requirement_strings
 from mlflow_kerasguard.environment.requirements_file import OWN_OPTIONS, logical_lines
 from mlflow_kerasguard.environment.text_files import read_text
 from mlflow_kerasguard.environment.wanted import Wanted, parse_wheel_url
 from mlflow_kerasguard.errors import UsageError
+from mlflow_kerasguard.integrity import sha256_of
 
 #: Raise it when what is made of a plan changes: environments of another layout aren't used.
 LAYOUT = 1

@@ -11,7 +11,19 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import checking, logging, packing, pins, rehearsing, releases, serving
+from tests.benchmarks import (
+    checking,
+    logging,
+    packing,
+    pins,
+    predictions,
+    rehearsing,
+    releases,
+    requests,
+    serving,
+    spark,
+    starting,
+)
 from tests.benchmarks.timing import Figure
 
 GROUPS = {
@@ -24,12 +36,19 @@ GROUPS = {
     "releases": releases.every_release,
     "refusal": serving.refusal,
     "share": serving.share_of_load,
+    "start": starting.start,
     "log": logging.log_model,
     "pins": pins.pins_and_lock,
     "capture": logging.capture_of_a_repository,
     "restore": logging.restore_of_code,
     "rehearse": rehearsing.rebuild,
     "pack": packing.pack,
+    "predict": predictions.one_row,
+    "predict-large": predictions.large_table,
+    "requests": requests.requests,
+    "first-request": requests.first_request,
+    "many-requests": requests.memory,
+    "spark": spark.udf,
 }
 
 

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlflow_kerasguard.artifact import sha256_of
 from mlflow_kerasguard.custom_code.capture import CapturedCode, capture
 from mlflow_kerasguard.custom_code.restore import Bundle
+from mlflow_kerasguard.integrity import sha256_of
 from mlflow_kerasguard.model import ModelSpec
 from mlflow_kerasguard.staging import private_directory
 from tests.benchmarks.timing import Figure, call, in_turn, median_ratio, process
@@ -109,7 +109,7 @@ def capture_of_a_repository(scratch: Path, runs: int) -> list[Figure]:
 
     def run() -> None:
         spec = ModelSpec(source="", format="keras")
-        captured.append(capture(spec, _NoObjects(), custom_objects={"thing": thing}))  # type: ignore[arg-type]
+        captured.append(capture(spec, _NoObjects(), custom_objects={"thing": thing}))  # type: ignore[arg-type]  # a stand-in
 
     [times] = in_turn(call(run), runs=runs)
     sys.path.remove(str(scratch / "repository"))

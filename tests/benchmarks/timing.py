@@ -26,7 +26,7 @@ def process(code: str | Sequence[str], **options: object) -> Callable[[], float]
 
     def run() -> float:
         start = time.perf_counter()
-        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, **options)  # type: ignore[call-overload]
+        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, **options)  # type: ignore[call-overload]  # options of many kinds
         return time.perf_counter() - start
 
     return run

@@ -6,7 +6,7 @@ from mlflow_kerasguard.custom_code.lambdas import describe_lambda
 
 FACTOR = 3
 # fmt: off
-ALONE = lambda x, y=1: x * y + FACTOR  # noqa: E731
+ALONE = lambda x, y=1: x * y + FACTOR  # noqa: E731 - lambdas are the subject
 FIRST, SECOND = (lambda x: x + 1), (lambda x: x * 2)
 SAME, TWIN = (lambda x: x + 1), (lambda x: x + 1)
 # fmt: on

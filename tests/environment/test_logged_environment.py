@@ -11,6 +11,7 @@ from mlflow_kerasguard.against import read_environment
 from mlflow_kerasguard.checking import check
 from mlflow_kerasguard.errors import UsageError
 from mlflow_kerasguard.findings import Verdict
+from mlflow_kerasguard.logged_environment import read_pinned_environment
 from mlflow_kerasguard.version import __version__
 from mlflow_kerasguard.wheel_labels import unlabelled
 from tests.keras_cases import keras
@@ -42,6 +43,19 @@ def test_its_files_say_the_same_with_a_wheel_in_the_model(logged, file):
     assert unlabelled(env.distributions["mlflow-kerasguard"].version) == __version__
     assert env.distributions["h5py"].version == version("h5py")
     assert check(logged, logged / file).verdict is not Verdict.INCOMPATIBLE
+
+
+@pytest.mark.parametrize("manager", ["virtualenv", "conda"])
+def test_what_its_files_pin_is_not_what_it_was_logged_in(manager, logged):
+    for name in ("requirements.txt", "conda.yaml"):
+        text = (logged / name).read_text()
+        (logged / name).write_text(text.replace(f"h5py=={version('h5py')}", "h5py==3.8.0"))
+    variables = {"KERAS_BACKEND": "jax", "TF_USE_LEGACY_KERAS": "1", "OTHER": "x"}
+    env = read_pinned_environment(logged, "it", manager=manager, variables=variables)
+    assert env.source == "the environment that `it` pins"
+    assert env.distributions["h5py"].version == "3.8.0"
+    assert (env.python, env.platform) == (PYTHON, sys.platform)
+    assert (env.configured_backend, env.legacy_keras) == ("jax", True)
 
 
 @pytest.fixture

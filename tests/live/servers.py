@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -18,6 +19,12 @@ from pathlib import Path
 PATIENCE = 180
 
 
+def clean_variables(**more: str) -> dict[str, str]:
+    """This process's, with the interpreter's own programs first and nothing else on Python's path."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return {**kept, "PATH": f"{Path(sys.executable).parent}:{kept['PATH']}", **more}
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -26,7 +33,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def serving(
-    command: Sequence[str], port: int, directory: Path, environment: Mapping[str, str]
+    command: Sequence[str], port: int, directory: Path, environment: Mapping[str, str], ready: str = "ping"
 ) -> Iterator[tuple[str, Path]]:
     """A server that answers; in a directory of its own, so that no source lies about. Gives its URL and its log."""
     directory.mkdir()
@@ -35,7 +42,7 @@ def serving(
             command, cwd=directory, env=environment, stdout=log, stderr=log, start_new_session=True
         )
     try:
-        await_server(f"http://127.0.0.1:{port}/ping", process, directory / "log")
+        await_server(f"http://127.0.0.1:{port}/{ready}", process, directory / "log")
         yield f"http://127.0.0.1:{port}/invocations", directory / "log"
     finally:
         os.killpg(process.pid, signal.SIGTERM)
@@ -56,3 +63,13 @@ def score(url: str, payload: object) -> dict:
     request = urllib.request.Request(url, json.dumps(payload).encode(), {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=60) as response:
         return json.load(response)
+
+
+def ask(url: str, body: bytes, content_type: str = "application/json") -> tuple[int, str]:
+    """The status and the text of any answer."""
+    request = urllib.request.Request(url, body, {"Content-Type": content_type})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()

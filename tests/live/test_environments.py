@@ -17,6 +17,7 @@ from tests.live.environments import ROOT, MissingPython, find_python, make_envir
 
 FLAVOR = (
     *("tests/test_flavor.py", "tests/test_loading.py", "tests/test_serving.py", "tests/test_golden.py"),
+    "tests/serving",
     *("tests/custom_code/test_observing.py", "tests/test_example_inputs.py"),
 )
 WITHOUT_KERAS = ("tests/rules", "tests/test_rules_contract.py", "tests/reports", "tests/test_model.py")

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.deployment.models import pin_old_keras
 from tests.live.environments import UV, run
 from tests.live.project import ROWS, run_in
 from tests.live.servers import free_port, score, serving
@@ -82,11 +83,24 @@ def test_an_environment_is_prepared_and_serves(manager, project, empty, tmp_path
     run_in(project.command("prepare-env", "-m", project.model, "--env-manager", manager), empty, environment)
     (made,) = (tmp_path / "environments").iterdir()
     project.require_wheels_of_the_model(made / "bin" / "python", empty)
-    port = free_port()
-    serve = project.command("serve", "-m", project.model, "-p", port, "--env-manager", manager, "--workers", 1)
-    with serving(serve, port, tmp_path / "served", environment) as (url, log):
-        np.testing.assert_allclose(score(url, {"inputs": ROWS})["predictions"], project.predictions, rtol=1e-5)
-    assert f"Environment {made} already exists" in log.read_text()
+    for program in ("kerasguard", "mlflow"):
+        port = free_port()
+        serve = project.command("serve", "-m", project.model, "-p", port, "--env-manager", manager, "--workers", 2)
+        if program == "kerasguard":
+            serve = [str(project.bin / "kerasguard"), *serve[2:]]
+        with serving(serve, port, tmp_path / program, environment) as (url, log):
+            np.testing.assert_allclose(score(url, {"inputs": ROWS})["predictions"], project.predictions, rtol=1e-5)
+        assert f"Environment {made} already exists" in log.read_text()
+
+
+def test_an_environment_that_wouldnt_do_isnt_made(project, empty, tmp_path):
+    model = shutil.copytree(project.model, tmp_path / "model")
+    pin_old_keras(model)
+    command = [project.bin / "kerasguard", "serve", model, "--env-manager", "uv"]
+    done = subprocess.run(command, cwd=empty, env=project.variables(tmp_path), capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "keras 3.0.5" in done.stdout
+    assert not (tmp_path / "environments").exists()
 
 
 @pytest.mark.parametrize("manager", MANAGERS)

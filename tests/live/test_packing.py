@@ -46,7 +46,7 @@ def kerasguard(python: Path, *arguments: object, cwd: Path) -> subprocess.Comple
     return subprocess.run([str(part) for part in command], capture_output=True, text=True, cwd=cwd, env=kept)
 
 
-def test_refusals_of_a_real_environment(channel: Channel, tmp_path):  # noqa: F811
+def test_refusals_of_a_real_environment(channel: Channel, tmp_path):  # noqa: F811 - a fixture
     """What conda-pack itself refuses is found before it is asked; it agrees."""
     python = channel.make_environment(tmp_path / "envs" / "real", "six")
     prefix = python.parent.parent
@@ -78,7 +78,7 @@ def _refused(here: Path, prefix: Path, directory: Path, code: str, words: str) -
     assert not (directory / "bad.tar.gz").exists()
 
 
-def test_a_restored_environment_runs_with_its_origin_gone(channel: Channel, tmp_path):  # noqa: F811
+def test_a_restored_environment_runs_with_its_origin_gone(channel: Channel, tmp_path):  # noqa: F811 - a fixture
     private = Channel(directory=channel.directory, cache=tmp_path / "cache")
     python = private.make_environment(tmp_path / "envs" / "real", "numpy")
     here = Path(sys.executable)
@@ -99,7 +99,7 @@ def test_a_restored_environment_runs_with_its_origin_gone(channel: Channel, tmp_
     assert str(there) in shown
 
 
-def test_a_model_is_served_from_a_restored_environment(channel: Channel, tmp_path):  # noqa: F811
+def test_a_model_is_served_from_a_restored_environment(channel: Channel, tmp_path):  # noqa: F811 - a fixture
     private = Channel(directory=channel.directory, cache=tmp_path / "cache")
     wheels = run(*UV, "build", "--quiet", "--wheel", "--out-dir", tmp_path / "dist", ROOT)
     assert wheels.returncode == 0

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mlflow_kerasguard import load_model
-from tests.conftest import sign_again
-from tests.live.servers import PATIENCE, free_port, score, serving
+from tests.conftest import break_model
+from tests.live.servers import PATIENCE, clean_variables, free_port, score, serving
 
 pytestmark = [pytest.mark.live, pytest.mark.filterwarnings("ignore::UserWarning:mlflow")]
 
@@ -24,15 +21,9 @@ def _command(model: Path, port: int) -> list[str]:
     return [sys.executable, "-m", "mlflow", *arguments]
 
 
-def _environment(**more: str) -> dict[str, str]:
-    """This process's, with the interpreter's own programs first and nothing else on Python's path."""
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return {**kept, "PATH": f"{Path(sys.executable).parent}:{kept['PATH']}", **more}
-
-
 def _serving(model: Path, directory: Path):
     port = free_port()
-    return serving(_command(model, port), port, directory, _environment())
+    return serving(_command(model, port), port, directory, clean_variables())
 
 
 def test_a_model_with_a_custom_layer_scores(logged, tmp_path):
@@ -46,20 +37,6 @@ def test_a_model_with_a_custom_layer_scores(logged, tmp_path):
     assert "step" not in log.read_text(), "a progress bar"
 
 
-def _break(model: Path) -> None:
-    """Give a layer a key that no Keras takes, and make every digest agree again."""
-    file = model / "data" / "model.keras"
-    with zipfile.ZipFile(file) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    config = json.loads(members["config.json"])
-    config["config"]["layers"][1]["config"]["from_the_future"] = 1
-    members["config.json"] = json.dumps(config).encode()
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    sign_again(model)
-
-
 #: Says at exit which of the heavy packages the process had imported.
 WITNESS = """
 import atexit, sys
@@ -69,14 +46,14 @@ atexit.register(lambda: print("IMPORTED", [m for m in ("keras", "tensorflow", "j
 
 
 def test_an_incompatible_model_ends_with_the_report_and_nothing_after_it(logged, tmp_path):
-    _break(logged)
+    break_model(logged)
     witness = tmp_path / "witness"
     witness.mkdir()
     (witness / "sitecustomize.py").write_text(WITNESS)
     done = subprocess.run(
         _command(logged, free_port()),
         cwd=witness,
-        env=_environment(PYTHONPATH=str(witness)),
+        env=clean_variables(PYTHONPATH=str(witness)),
         capture_output=True,
         text=True,
         timeout=PATIENCE,

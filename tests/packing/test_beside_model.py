@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from mlflow_kerasguard import check, save_model
-from mlflow_kerasguard.artifact import sha256_of
 from mlflow_kerasguard.cli import main
 from mlflow_kerasguard.errors import NotPackableError, PackError, UsageError
+from mlflow_kerasguard.integrity import sha256_of
 from mlflow_kerasguard.packing.beside_model import plan_packing
 from tests.conftest import sign_again
 from tests.keras_cases import keras, rows

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from mlflow_kerasguard.artifact import sha256_of
 from mlflow_kerasguard.cli import main
 from mlflow_kerasguard.errors import IncompatibleModelError, NotPackableError, PackError
+from mlflow_kerasguard.integrity import sha256_of
 from mlflow_kerasguard.packing import conda
 from mlflow_kerasguard.packing.conda import require_conda_pack
 from mlflow_kerasguard.packing.manifest import Manifest, manifest_of

@@ -97,7 +97,7 @@ with tarfile.open(path) as old, tarfile.open(path.with_suffix(".new"), "w:gz") a
 path.with_suffix(".new").replace(path)
 """
     subprocess.run([sys.executable, "-c", script, packed], check=True)
-    from mlflow_kerasguard.artifact import sha256_of
+    from mlflow_kerasguard.integrity import sha256_of
 
     edit(packed, size=packed.stat().st_size, sha256=sha256_of(packed))
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from mlflow_kerasguard.artifact import sha256_of
 from mlflow_kerasguard.errors import UsageError
+from mlflow_kerasguard.integrity import sha256_of
 from mlflow_kerasguard.rebuild import rehearsals
 from mlflow_kerasguard.rebuild.outcome import Outcome, Result, Seconds
 from mlflow_kerasguard.rebuild.rehearsals import default_cache, rehearse

@@ -1,0 +1,1 @@
+"""Models on Spark, by MLflow's own ``spark_udf``."""
