@@ -17,6 +17,8 @@ from pathlib import Path
 
 #: Seconds to wait for a server on a slow machine.
 PATIENCE = 180
+#: Seconds between two looks whether it answers.
+POLL = 0.2
 
 
 def clean_variables(**more: str) -> dict[str, str]:
@@ -55,7 +57,7 @@ def await_server(url: str, process: subprocess.Popen, log: Path) -> None:
         assert process.poll() is None, log.read_text()
         with contextlib.suppress(urllib.error.URLError, ConnectionError), urllib.request.urlopen(url, timeout=5):
             return
-        time.sleep(0.2)
+        time.sleep(POLL)
     raise AssertionError(log.read_text())
 
 

@@ -24,7 +24,7 @@ def test_it_answers(example, tmp_path):
     statuses = answer_request(wrapper, tmp_path / "model", inputs)
     # Releases of MLflow whose server isn't an ASGI application can't be asked like that.
     assert set(statuses) <= {200}
-    assert len(statuses) in {0, 3}
+    assert len(statuses) != 1
 
 
 def test_inputs_in_a_list_go_by_their_names(tmp_path):
