@@ -43,7 +43,8 @@ def parse(arguments: Sequence[str]) -> ServeOptions:
     try:
         context = command.make_context("kerasguard serve", list(arguments))
     except click.ClickException as error:
-        raise UsageError(f"{error.format_message()}; `kerasguard serve --help` tells the options") from error
+        said = error.format_message().rstrip(".")
+        raise UsageError(f"{said}; `kerasguard serve --help` tells the options") from error
     except Exception as error:
         # MLflow's own complaints about values; importing its exceptions to name them isn't worth it.
         raise UsageError(str(error)) from error
