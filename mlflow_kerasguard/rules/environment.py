@@ -77,12 +77,18 @@ def _root_class(model: ModelSpec) -> str:
     "Keras fails without it.",
 )
 def missing_backend(model: ModelSpec, env: Environment) -> Iterator[Mismatch | Unknown]:
-    # A list of a few requirements leaves out what others bring; what it doesn't name isn't judged.
-    if keras_is_missing(model, env) or not env.complete:
+    if keras_is_missing(model, env):
         return
     backend = backend_used(model, env)
     names = BACKENDS.get(backend, (backend,))
-    if not any(env.lists(name) for name in names):
+    if any(env.lists(name) for name in names):
+        return
+    if not env.complete:
+        # A list of a few requirements leaves out what others bring, but not one backend beside another.
+        others = [name for group in BACKENDS.values() for name in group if env.lists(name)]
+        if others:
+            yield Unknown(f"{env.source} lists `{others[0]}`, and not the backend `{backend}`, which Keras will use")
+    else:
         yield Mismatch(
             where="environment",
             expected=f"the backend `{backend}`",

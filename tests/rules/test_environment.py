@@ -53,6 +53,13 @@ CASES = [
     ),
     Case(
         code="KG402",
+        name="another-is-named",
+        environment=environment(complete=False, configured_backend="torch"),
+        fires=False,
+        unknown="lists `tensorflow`, and not the backend `torch`",
+    ),
+    Case(
+        code="KG402",
         name="unsettled-release",
         environment=environment(packages={"keras": "3.15.1"}, unsettled={"tensorflow": "not pinned"}),
         fires=False,
