@@ -29,7 +29,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     shutil.rmtree(sources)
     predictions = next(json.loads(line) for line in said.splitlines() if line.startswith("[["))
     yield Project(model=model, predictions=predictions, bin=interpreter.parent)
-    shutil.rmtree(directory)
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture
