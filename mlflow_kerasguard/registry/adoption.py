@@ -37,6 +37,9 @@ from mlflow_kerasguard.tracking import small_files
 #: Tags of an adopted version: what it was adopted from, and the SHA-256 of the Keras file, which is the same.
 FROM, DIGEST = "kerasguard.adopted_from", "kerasguard.adopted_digest"
 
+#: Characters of a description that every store of MLflow's takes.
+_LONGEST = 5000
+
 #: Tag of the version that was adopted: its guarded version.
 AS = "kerasguard.adopted_as"
 
@@ -94,6 +97,8 @@ def adopt(
         trusted=frozenset(trusted),
         given=Given(pip_requirements=pip_requirements, extra_pip_requirements=extra_pip_requirements),
     )
+    if options.custom_objects and not rehearse:
+        raise UsageError("`custom_objects` are packaged from a loaded model: give their files in `code_paths` instead")
     located = locate(model, to)
     if is_guarded(located):
         version = located.version
@@ -196,9 +201,7 @@ def _mlflow_answers() -> Iterator[None]:
 
 def _new_version(located: Located, draft: Draft) -> NewVersion:
     client, source, old = mlflow_private.client(), draft.source, located.version
-    logged = _quiet(
-        client.get_logged_model, getattr(old, "model_id", None) or getattr(source.mlmodel, "model_id", None)
-    )
+    logged = _quiet(client.get_logged_model, _logged_model_id(located, source))
     run = _quiet(client.get_run, getattr(old, "run_id", None) or getattr(source.mlmodel, "run_id", None))
     if run is not None and run.info.lifecycle_stage != "active":
         run = None
@@ -208,12 +211,20 @@ def _new_version(located: Located, draft: Draft) -> NewVersion:
     return NewVersion(
         name=located.name,
         tags={FROM: located.uri, DIGEST: f"sha256:{source.sha256}"},
-        description="\n\n".join(filter(None, [told, getattr(old, "description", None)])),
+        description="\n\n".join(filter(None, [told, getattr(old, "description", None)]))[:_LONGEST],
         run_id=run.info.run_id if run is not None else None,
         experiment_id=str(owner.experiment_id) if owner is not None else mlflow_private.experiment_id(),
         params=logged.params if logged is not None else {},
         model_type=logged.model_type if logged is not None else None,
     )
+
+
+def _logged_model_id(located: Located, source: Source) -> str | None:
+    """Of the old version's LoggedModel; what MLflow registered before there were any has none."""
+    place = str(getattr(located.version, "source", ""))
+    if place.startswith("models:/"):
+        return place.removeprefix("models:/")
+    return getattr(source.mlmodel, "model_id", None)
 
 
 def _quiet(find: Callable[[str], Any], key: str | None) -> Any:

@@ -6,6 +6,7 @@ Keras is in the model's file; that of a backend is nowhere, and isn't guessed.
 
 from __future__ import annotations
 
+import contextlib
 import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -78,8 +79,8 @@ def logged_pins(source: Source, given: Given, directory: Path) -> LoggedPins:
 
 def _python(source: Source) -> str:
     listed = None
-    if source.directory is not None and (source.directory / artifact.PYTHON_ENV).is_file():
-        listed = requirements_of(source.directory).python
+    with contextlib.suppress(UsageError):
+        listed = requirements_of(source.directory).python if source.directory is not None else None
     named = source.flavors.get(artifact.PYFUNC, {}).get("python_version")
     return listed or (str(named) if named else platform.python_version())
 
@@ -91,7 +92,11 @@ def _lines(source: Source, given: Given) -> list[str]:
 
 
 def _of_user(lines: Iterable[str] | str) -> list[str]:
-    return read_text(Path(lines)).splitlines() if isinstance(lines, str) else list(lines)
+    if not isinstance(lines, str):
+        return list(lines)
+    if not Path(lines).is_file():
+        raise UsageError(f"there is no requirements file `{lines}`")
+    return read_text(Path(lines)).splitlines()
 
 
 def _logged_lines(source: Source) -> list[str]:
