@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from packaging.version import InvalidVersion, Version
+
 from mlflow_kerasguard import artifact, mlflow_private
 from mlflow_kerasguard.environment.requirements_file import parse_line
 from mlflow_kerasguard.errors import UsageError
@@ -26,7 +28,8 @@ from mlflow_kerasguard.registry.adoption_source import Source
 from mlflow_kerasguard.rules.environment import BACKENDS
 from mlflow_kerasguard.version import __version__
 
-_KERAS_2 = "2."
+#: Releases of Keras: the first that TensorFlow requires as a distribution, of `tf_keras`, and the rewritten one.
+_FIRST_APART, _FIRST_TF_KERAS, _KERAS_3 = (2, 6), (2, 16), (3,)
 
 #: Backends that a distribution's name tells; `numpy` is required by all of them.
 _DISTRIBUTIONS = ("tensorflow", "jax", "torch")
@@ -126,11 +129,19 @@ def _carried_along(line: str, directory: Path) -> str:
 
 
 def _with_keras(lines: list[str], spec: ModelSpec) -> list[str]:
-    """The lines, with the Keras that saved the file where none is named; of Keras 2 TensorFlow brings its own."""
-    version = spec.keras_version
-    if version is None or version.startswith(_KERAS_2) or "keras" in names_of(lines):
+    """The lines, with the Keras that saved the file where none is named; before 2.6 TensorFlow had its own."""
+    names, release = names_of(lines), _release(spec)
+    if release is None or release < _FIRST_APART or names & {"keras", "tf-keras"}:
         return lines
-    return [*lines, f"keras=={version}"]
+    name = "tf-keras" if _FIRST_TF_KERAS <= release < _KERAS_3 else "keras"
+    return [*lines, f"{name}=={spec.keras_version}"]
+
+
+def _release(spec: ModelSpec) -> tuple[int, ...] | None:
+    try:
+        return Version(str(spec.keras_version)).release
+    except InvalidVersion:
+        return None
 
 
 def _conda(source: Source, given: Given, python: str) -> Mapping[str, Any]:
@@ -170,14 +181,14 @@ def _exact(lines: Iterable[str]) -> dict[str, str]:
 
 
 def _is_tf_keras(spec: ModelSpec, names: frozenset[str]) -> bool:
-    return spec.keras_package == "tf_keras" or (
-        "tf-keras" in names and spec.keras_version is not None and spec.keras_version.startswith(_KERAS_2)
-    )
+    release = _release(spec)
+    return spec.keras_package == "tf_keras" or ("tf-keras" in names and release is not None and release < _KERAS_3)
 
 
 def _backend(spec: ModelSpec, names: frozenset[str]) -> str:
     known = spec.backend if spec.backend in BACKENDS else None
-    if known is None and spec.keras_version is not None and spec.keras_version.startswith(_KERAS_2):
+    release = _release(spec)
+    if known is None and release is not None and release < _KERAS_3:
         known = "tensorflow"
     named = [backend for backend in _DISTRIBUTIONS if names.intersection(BACKENDS[backend])]
     if known is None and len(named) == 1:

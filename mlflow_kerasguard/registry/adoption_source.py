@@ -150,7 +150,8 @@ def open_source(located: Located, scratch: Path) -> Source:
     draft = scratch / "draft"
     (draft / artifact.DATA_DIRECTORY).mkdir(parents=True)
     copy = scratch / "copy"
-    shutil.copyfile(logged.model_file, copy)
+    # What MLflow stores on this machine may not be copied by a download.
+    (shutil.move if logged.model_file.is_relative_to(scratch) else shutil.copyfile)(logged.model_file, copy)
     read, model_file = move_file(copy, spec.format, draft)
     anomalies = tuple(dict.fromkeys((*read.anomalies, *spec.anomalies)))
     spec = replace(read, source=located.uri, anomalies=anomalies)

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
+from mlflow_kerasguard import adopt
 from tests.live.servers import PATIENCE, clean_variables, free_port, serving
 from tests.registry import stock
 
@@ -89,6 +90,13 @@ def test_adoption_on_a_server_with_postgresql(postgresql_uri, tmp_path, monkeypa
         before = stock.everything()
         _interrupted(server, tmp_path)
         assert stock.everything() == before
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(MlflowClient, "create_model_version", lambda *_, **__: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                adopt("models:/stock/1", rehearse=False)
+        assert stock.everything() == before
+        assert len(list((tmp_path / "artifacts").rglob("MLmodel"))) == 1
 
         status, told = _adopt(server, "models:/stock@champion")
         assert (status, told["outcome"], told["uri"], told["rehearsal"]) == (0, "adopted", "models:/stock/2", "passed")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import numpy as np
+import pytest
 from mlflow.models import infer_signature
 
+from mlflow_kerasguard import Adoption, adopt
 from tests.keras_cases import keras, rows
 
 #: A module with two layers, one of them registered, and a function.
@@ -29,11 +32,17 @@ def twice(inputs):
     return 2 * inputs
 """
 
+TENSORFLOW = version("tensorflow")
+
 #: As MLflow's flavors write them, without the half minute that they take to find out.
 PINS = {
     "keras": [f"mlflow=={mlflow.__version__}", f"keras=={keras.__version__}"],
-    "tensorflow": [f"mlflow=={mlflow.__version__}", "cloudpickle", "tensorflow==2.20.0"],
+    "tensorflow": [f"mlflow=={mlflow.__version__}", "cloudpickle", f"tensorflow=={TENSORFLOW}"],
 }
+
+
+#: What `mlflow.keras` leaves out of its requirements.
+BACKEND = [f"tensorflow=={TENSORFLOW}"]
 
 
 def functional() -> Any:
@@ -80,8 +89,8 @@ def register(path: Path, name: str = "stock", **arguments: Any) -> str:
     client = mlflow.MlflowClient()
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)
-    version = client.create_model_version(name, str(path), **arguments)
-    return f"models:/{name}/{version.version}"
+    created = client.create_model_version(name, str(path), **arguments)
+    return f"models:/{name}/{created.version}"
 
 
 def everything() -> tuple[list, list, list]:
@@ -91,3 +100,16 @@ def everything() -> tuple[list, list, list]:
     versions = sorted((item.name, str(item.version)) for item in client.search_model_versions())
     experiments = [item.experiment_id for item in client.search_experiments()]
     return names, versions, [item.model_id for item in client.search_logged_models(experiments)]
+
+
+def adopt_unloaded(model: str, **arguments: Any) -> Adoption:
+    """Adopt from files alone."""
+    return adopt(model, rehearse=False, extra_pip_requirements=BACKEND, **arguments)
+
+
+def refused(error: type[Exception], model: str | Path, match: str, **arguments: Any) -> None:
+    """Adopt, be refused, and find everything as it was."""
+    before = everything()
+    with pytest.raises(error, match=match):
+        adopt(model, **arguments)
+    assert everything() == before
