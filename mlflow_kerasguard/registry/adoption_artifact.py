@@ -19,12 +19,12 @@ from mlflow_kerasguard.environment import Environment
 from mlflow_kerasguard.findings import Report, Verdict
 from mlflow_kerasguard.integrity import is_inside
 from mlflow_kerasguard.loading import construct, environment_of_loader, refuse, with_caller
-from mlflow_kerasguard.model import ModelSpec
+from mlflow_kerasguard.model import ModelSpec, Section
 from mlflow_kerasguard.pinning.files import Given
 from mlflow_kerasguard.pinning.suitable import require_suitable
 from mlflow_kerasguard.prepared import Prepared, digests, schema_of, write_signature
 from mlflow_kerasguard.recording import with_params
-from mlflow_kerasguard.registry.adoption_code import find_code
+from mlflow_kerasguard.registry.adoption_code import find_code, is_of_keras
 from mlflow_kerasguard.registry.adoption_pins import logged_pins
 from mlflow_kerasguard.registry.adoption_source import Source
 from mlflow_kerasguard.rehearsal_record import SKIPPED, Rehearsal
@@ -142,8 +142,9 @@ def prepare_loaded(draft: Draft, options: Options, directory: Path) -> Prepared:
 
 
 def _compiles(draft: Draft) -> bool:
-    """Whether the training configuration comes back too: its objects are among those whose code goes along."""
-    if not draft.spec.compile_config:
+    """Whether to load it with its training configuration: where that has objects whose code has to go along."""
+    trained_with = [ref for ref in draft.spec.objects if ref.section is Section.COMPILE]
+    if all(is_of_keras(ref, draft.spec, draft.environment) for ref in trained_with):
         return False
     return check_model(draft.spec, draft.environment).verdict is not Verdict.INCOMPATIBLE
 

@@ -45,14 +45,15 @@ def _objects(spec: ModelSpec, environment: Environment, code: CapturedCode) -> d
     modules = parsed_modules(code)
     found = {}
     for ref in spec.objects if modules else ():
-        if ref.kind is not Kind.LAMBDA and not _is_of_keras(ref, spec, environment):
+        if ref.kind is not Kind.LAMBDA and not is_of_keras(ref, spec, environment):
             home = _home(ref, modules)
             if home is not None:
                 found.update({name: f"{home}:{_bare_name(ref)}" for name in lookup_names(ref)})
     return found
 
 
-def _is_of_keras(ref: ObjectRef, spec: ModelSpec, environment: Environment) -> bool:
+def is_of_keras(ref: ObjectRef, spec: ModelSpec, environment: Environment) -> bool:
+    """Whether an object is Keras's own, as far as the environment's Keras can tell."""
     if not is_keras_own(ref):
         return False
     if ref.has_module and ref.kind is Kind.CLASS:

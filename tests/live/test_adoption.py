@@ -56,7 +56,7 @@ def _log(directory: Path, data: np.ndarray, source: str) -> None:
                 stock.own_model(module),
                 name="stock",
                 registered_model_name="stock",
-                custom_objects={"Scale": module.Scale, "twice": module.twice},
+                custom_objects=stock.own_objects(module),
                 code_paths=[str(directory / "own_layers.py")],
                 input_example=data,
                 pip_requirements=stock.PINS["tensorflow"],

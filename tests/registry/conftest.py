@@ -20,7 +20,7 @@ def _stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sys.path.insert(0, str(directory))
     try:
         module = importlib.import_module("own_layers")
-        own, objects = stock.own_model(module), {"Scale": module.Scale, "twice": module.twice}
+        own, objects = stock.own_model(module), stock.own_objects(module)
         data = stock.rows(4, 3)
         code = [str(directory / "own_layers.py")]
         arguments = {"code_paths": code, "custom_objects": objects, "input_example": data}

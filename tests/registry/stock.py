@@ -15,7 +15,7 @@ from mlflow.models import infer_signature
 from mlflow_kerasguard import Adoption, adopt
 from tests.keras_cases import keras, rows
 
-#: A module with two layers, one of them registered, and a function.
+#: A module with two layers, one of them registered, an activation and a loss.
 OWN = """
 import keras
 
@@ -30,6 +30,9 @@ class Shift(keras.layers.Layer):
 
 def twice(inputs):
     return 2 * inputs
+
+def apart(truth, predicted):
+    return keras.ops.mean(keras.ops.abs(truth - predicted), axis=-1)
 """
 
 TENSORFLOW = version("tensorflow")
@@ -63,8 +66,13 @@ def sequential(*layers: Any) -> Any:
 
 def own_model(module: Any) -> Any:
     model = sequential(module.Scale(), module.Shift(), keras.layers.Activation(module.twice))
-    model.compile(loss="mse")
+    model.compile(loss=module.apart)
     return model
+
+
+def own_objects(module: Any) -> dict[str, Any]:
+    """What the stock flavors have to be told."""
+    return {name: getattr(module, name) for name in ("Scale", "twice", "apart")}
 
 
 def forget(*names: str) -> None:

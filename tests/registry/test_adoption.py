@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import mlflow
 import numpy as np
@@ -100,14 +101,15 @@ def test_code_and_example_travel_along_and_a_pickle_does_not(models):
     assert len(pickles) == len(list((models / "custom").rglob("*.cloudpickle"))) == 2
     new = _fetched("models:/own/1")
     assert not list(new.directory.rglob("*pickle*"))
-    assert set(new.signature.code.objects) == {"Scale", "own>Shift", "twice"}
+    assert set(new.signature.code.objects) == {"Scale", "own>Shift", "twice", "apart"}
     assert new.signature.rehearsal.inputs == "example"
     mlmodel = mlflow.models.Model.load(str(new.directory))
     np.testing.assert_array_equal(
         mlmodel.load_input_example(str(new.directory)),
         mlflow.models.Model.load(uri).load_input_example(str(models / "custom")),
     )
-    assert "own_layers" not in __import__("sys").modules
+    assert "own_layers" not in sys.modules
+    assert load_model("models:/own/1", verify=True).loss.__name__ == "apart"
     assert not [name for name in keras.utils.get_custom_objects() if name.startswith("own>")]
     np.testing.assert_allclose(mlflow.pyfunc.load_model("models:/own/1").predict(data), own, rtol=1e-5)
 
@@ -117,7 +119,7 @@ def test_a_bare_hdf5_file_with_its_code(models):
     assert (adoption.source, adoption.uri) == ("own.h5", "models:/bare/1")
     new = _fetched("models:/bare/1")
     assert new.model_file.name == "model.h5"
-    assert set(new.signature.code.objects) == {"Scale", "own>Shift", "twice"}
+    assert set(new.signature.code.objects) == {"Scale", "own>Shift", "twice", "apart"}
     assert MlflowClient().get_model_version("bare", "1").run_id in {None, ""}
     data = stock.rows(3, 3)
     expected = load_model(models / "own.keras", custom_objects=_classes(models)).predict(data, verbose=0)
@@ -128,12 +130,12 @@ def _classes(models):
     namespace = {"__name__": "elsewhere"}
     exec((models / "own_layers.py").read_text(), namespace)
     keras.utils.get_custom_objects().pop("own>Shift")
-    return {"Scale": namespace["Scale"], "own>Shift": namespace["Shift"], "twice": namespace["twice"]}
+    return {"own>Shift": namespace["Shift"], **{name: namespace[name] for name in ("Scale", "twice", "apart")}}
 
 
 def test_objects_of_this_process_go_along(models, local_modules):
     own = local_modules(own_layers=stock.OWN)
-    objects = {"Scale": own.Scale, "own>Shift": own.Shift, "twice": own.twice}
+    objects = {**stock.own_objects(own), "own>Shift": own.Shift}
     adopt(models / "own.keras", to="bare", custom_objects=objects)
     stock.forget("own_layers")
     assert set(_fetched("models:/bare/1").signature.code.modules) == {"own_layers"}

@@ -68,6 +68,7 @@ def test_code_is_packaged_without_running_it(models):
         "Scale": "own_layers:Scale",
         "own>Shift": "own_layers:Shift",
         "twice": "own_layers:twice",
+        "apart": "own_layers:apart",
     }
     assert set(signature.code.fingerprints) == set(signature.code.objects)
     example = mlflow.models.Model.load(adoption.uri).load_input_example(str(fetch(adoption.uri)))
