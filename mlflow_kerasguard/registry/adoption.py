@@ -29,6 +29,7 @@ from mlflow_kerasguard.registry.adoption_source import (
     open_source,
 )
 from mlflow_kerasguard.registry.publishing import NewVersion, find_name, publish, versions_of
+from mlflow_kerasguard.rehearsal_record import PASSED
 from mlflow_kerasguard.rules.lambdas import minor
 from mlflow_kerasguard.signature import CompatibilitySignature
 from mlflow_kerasguard.staging import private_directory
@@ -36,6 +37,9 @@ from mlflow_kerasguard.tracking import small_files
 
 #: Tags of an adopted version: what it was adopted from, and the SHA-256 of the Keras file, which is the same.
 FROM, DIGEST = "kerasguard.adopted_from", "kerasguard.adopted_digest"
+
+#: How MLflow says that something isn't there, or not for everybody.
+_NOWHERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "PERMISSION_DENIED")
 
 #: Characters of a description that every store of MLflow's takes.
 _LONGEST = 5000
@@ -232,7 +236,9 @@ def _quiet(find: Callable[[str], Any], key: str | None) -> Any:
     mlflow_error, _ = mlflow_private.exception_class()
     try:
         return find(key) if key else None
-    except mlflow_error:
+    except mlflow_error as error:
+        if getattr(error, "error_code", None) not in _NOWHERE:
+            raise
         return None
 
 
@@ -257,8 +263,8 @@ def _left_behind(draft: Draft) -> Iterator[str]:
 
 
 def _other_pins(source: Source, signature: CompatibilitySignature) -> Iterator[str]:
-    """Where the new requirements aren't the old ones."""
-    if source.directory is None:
+    """Where the new requirements aren't the old ones; those of a model that wasn't loaded are."""
+    if source.directory is None or signature.rehearsal is None or signature.rehearsal.result != PASSED:
         return
     try:
         logged = requirements_of(source.directory)

@@ -63,6 +63,7 @@ def test_code_is_packaged_without_running_it(models):
     uri = stock.register(models / "custom")
     adoption = adopt(uri, rehearse=False)
     assert not (models / "ran").exists()
+    assert all("it is a pickle" in note for note in adoption.notes)
     signature = _signature(adoption.uri)
     assert signature.code.objects == {
         "Scale": "own_layers:Scale",

@@ -85,6 +85,30 @@ def test_whoever_may_not_tag_the_old_version_is_told(models, monkeypatch):
     assert "couldn't be tagged" in adoption.notes[-1]
 
 
+def test_a_run_that_is_gone_is_left_out(models):
+    run = MlflowClient().create_run("1")
+    uri = stock.register(models / "functional", run_id=run.info.run_id)
+    MlflowClient().delete_run(run.info.run_id)
+    assert adopt_unloaded(uri).outcome == "adopted"
+    assert MlflowClient().get_model_version("stock", "2").run_id in {None, ""}
+    stock.register(models / "functional", run_id="0" * 32)
+    assert adopt_unloaded("models:/stock/3").uri == "models:/stock/4"
+
+
+def test_a_server_that_fails_is_told_before_anything_is_made(models, monkeypatch):
+    uri = stock.register(models / "functional", run_id="0" * 32)
+
+    def fail(*_, **__):
+        raise MlflowException("down")
+
+    before = stock.everything()
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "get_run", fail)
+        with pytest.raises(AdoptionError, match="down"):
+            adopt_unloaded(uri)
+    assert stock.everything() == before
+
+
 def test_a_tag_that_is_not_true_does_not_count(models):
     uri = stock.register(models / "functional")
     tags = adopt_unloaded(uri, to="other").to_dict()
