@@ -19,7 +19,7 @@ from mlflow import MlflowClient
 
 from mlflow_kerasguard import adopt
 from tests.live.servers import PATIENCE, clean_variables, free_port, serving
-from tests.registry import stock
+from tests.registry.adoption import stock
 
 pytestmark = [pytest.mark.live, pytest.mark.filterwarnings("ignore::UserWarning:(mlflow|keras).*")]
 

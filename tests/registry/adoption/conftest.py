@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.registry import stock
+from tests.registry.adoption import stock
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from mlflow_kerasguard import adopt, load_model
 from mlflow_kerasguard.artifact import open_logged_model
 from mlflow_kerasguard.integrity import sha256_of
 from tests.keras_cases import keras
-from tests.registry import stock
+from tests.registry.adoption import stock
 
 pytestmark = [
     pytest.mark.usefixtures("store"),

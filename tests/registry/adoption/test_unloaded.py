@@ -20,8 +20,8 @@ from mlflow_kerasguard import UnsuitableRequirementsError, UsageError, adopt
 from mlflow_kerasguard.artifact import open_logged_model
 from mlflow_kerasguard.tracking import fetch
 from tests.files import dense, write_keras
-from tests.registry import stock
-from tests.registry.stock import BACKEND, adopt_unloaded, refused
+from tests.registry.adoption import stock
+from tests.registry.adoption.stock import BACKEND, adopt_unloaded, refused
 
 pytestmark = [
     pytest.mark.usefixtures("store"),

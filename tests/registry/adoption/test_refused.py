@@ -16,8 +16,8 @@ from mlflow_kerasguard import (
     adopt,
 )
 from tests.keras_cases import keras
-from tests.registry import stock
-from tests.registry.stock import BACKEND, refused
+from tests.registry.adoption import stock
+from tests.registry.adoption.stock import BACKEND, refused
 
 pytestmark = [
     pytest.mark.usefixtures("store"),

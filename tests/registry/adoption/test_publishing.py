@@ -10,8 +10,8 @@ from mlflow.exceptions import MlflowException
 
 from mlflow_kerasguard import AdoptionError
 from mlflow_kerasguard.registry import publishing
-from tests.registry import stock
-from tests.registry.stock import adopt_unloaded
+from tests.registry.adoption import stock
+from tests.registry.adoption.stock import adopt_unloaded
 
 pytestmark = [
     pytest.mark.usefixtures("store"),
