@@ -30,7 +30,11 @@ def _mlflow_server(uri: str, directory: Path):
     options = ["--backend-store-uri", uri, "--artifacts-destination", str(directory / "artifacts")]
     command = [sys.executable, "-m", "mlflow", "server", *options, "--port", str(port), "--workers", "1"]
     with serving(command, port, directory / "server", clean_variables(), ready="health"):
-        yield f"http://127.0.0.1:{port}"
+        mlflow.set_tracking_uri(f"http://127.0.0.1:{port}")
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            mlflow.set_tracking_uri("")
 
 
 def _command(server: str, *arguments: str) -> dict:
@@ -78,8 +82,8 @@ if "STARTED" in os.environ:
 def test_adoption_on_a_server_with_postgresql(postgresql_uri, tmp_path, monkeypatch):
     data = stock.rows(3, 3)
     with _mlflow_server(postgresql_uri, tmp_path) as server:
+        monkeypatch.setattr(sys, "path", [*sys.path])  # MLflow puts the code of a model there for good.
         monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
-        mlflow.set_tracking_uri(server)
         _log(tmp_path, data, f"{SLOW}\n{stock.OWN}")
         client = MlflowClient()
         client.set_registered_model_alias("stock", "champion", "1")

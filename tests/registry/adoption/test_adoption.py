@@ -88,7 +88,8 @@ def _numbers(predicted):
     return next(iter(predicted.values())) if isinstance(predicted, dict) else predicted
 
 
-def test_code_and_example_travel_along_and_a_pickle_does_not(models):
+def test_code_and_example_travel_along_and_a_pickle_does_not(models, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])  # MLflow puts the code of a model there for good.
     uri = stock.register(models / "custom")
     data = stock.rows(3, 3)
     own = mlflow.pyfunc.load_model(uri).predict(data)
