@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from mlflow_kerasguard import adopt
+from mlflow_kerasguard import UsageError, adopt
 from tests.live.servers import PATIENCE, clean_variables, free_port, serving
 from tests.registry.adoption import stock
 
@@ -42,11 +41,11 @@ def _command(server: str, *arguments: str) -> dict:
     return {"args": [program, "adopt", *arguments], "env": clean_variables(MLFLOW_TRACKING_URI=server)}
 
 
-def _adopt(server: str, *arguments: str) -> tuple[int, dict]:
+def _adopt(server: str, *arguments: str) -> dict:
     command = _command(server, *arguments, "--format", "json")
     done = subprocess.run(**command, capture_output=True, text=True, timeout=PATIENCE)
-    assert done.returncode in {0, 1}, done.stderr
-    return done.returncode, json.loads(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
 
 
 def _log(directory: Path, data: np.ndarray, source: str) -> None:
@@ -102,21 +101,21 @@ def test_adoption_on_a_server_with_postgresql(postgresql_uri, tmp_path, monkeypa
         assert stock.everything() == before
         assert len(list((tmp_path / "artifacts").rglob("MLmodel"))) == 1
 
-        status, told = _adopt(server, "models:/stock@champion")
-        assert (status, told["outcome"], told["uri"], told["rehearsal"]) == (0, "adopted", "models:/stock/2", "passed")
+        told = _adopt(server, "models:/stock@champion")
+        assert (told["outcome"], told["uri"], told["rehearsal"]) == ("adopted", "models:/stock/2", "passed")
         np.testing.assert_allclose(mlflow.pyfunc.load_model("models:/stock/2").predict(data), expected, rtol=1e-5)
         old, new = client.get_model_version("stock", "1"), client.get_model_version("stock", "2")
         assert new.run_id == mlflow.models.Model.load("models:/stock/1").run_id
         assert old.tags == {"kerasguard.adopted_as": "models:/stock/2"}
         assert str(client.get_model_version_by_alias("stock", "champion").version) == "1"
 
-        assert _adopt(server, "models:/stock/1")[1]["outcome"] == "found"
-        status, told = _adopt(server, "models:/stock/1", "--to", "other", "--no-rehearsal")
-        assert (status, told["uri"], told["rehearsal"]) == (0, "models:/other/1", "skipped")
+        assert adopt("models:/stock/1").outcome == "found"
+        unloaded = adopt("models:/stock/1", to="other", rehearse=False)
+        assert (unloaded.uri, unloaded.rehearsal) == ("models:/other/1", "skipped")
 
         before = stock.everything()
-        status, told = _adopt(server, "models:/stock/1", "--to", "third", "--requirements", os.devnull)
-        assert (status, told["outcome"]) == (1, "refused")
+        with pytest.raises(UsageError, match="which backend"):
+            adopt("models:/stock/1", to="third", rehearse=False, pip_requirements=[])
         assert stock.everything() == before
 
 
