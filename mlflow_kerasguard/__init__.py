@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from mlflow_kerasguard.checking import check
     from mlflow_kerasguard.errors import (
+        AdoptionError,
         CodeCaptureError,
         ContractError,
         IncompatibleModelError,
@@ -32,9 +33,13 @@ if TYPE_CHECKING:
     from mlflow_kerasguard.flavor import log_model, save_model
     from mlflow_kerasguard.loading import load_model
     from mlflow_kerasguard.pyfunc_loading import _load_pyfunc
+    from mlflow_kerasguard.registry.adoption import adopt
+    from mlflow_kerasguard.registry.adoption_outcome import Adoption
     from mlflow_kerasguard.spark.udf import spark_udf
 
 __all__ = [
+    "Adoption",
+    "AdoptionError",
     "CodeCaptureError",
     "ContractError",
     "Finding",
@@ -54,6 +59,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "_load_pyfunc",
+    "adopt",
     "check",
     "load_model",
     "log_model",
@@ -69,6 +75,8 @@ _HOMES = {
     "flavor": ("log_model", "save_model"),
     "loading": ("load_model",),
     "pyfunc_loading": ("_load_pyfunc",),
+    "registry.adoption": ("adopt",),
+    "registry.adoption_outcome": ("Adoption",),
     "spark.udf": ("spark_udf",),
 }
 

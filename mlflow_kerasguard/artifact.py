@@ -88,6 +88,14 @@ class LoggedModel:
         return None if self.signature is None else sha256_of(self.path(SIGNATURE))
 
 
+def has_own_flavor(directory: Path) -> bool:
+    """Whether MLmodel says that this flavor logged the model; of the rest nothing is read."""
+    try:
+        return FLAVOR in _flavors(directory)
+    except _Unreadable:
+        return False
+
+
 def is_logged_model(path: Path) -> bool:
     """Whether a directory was written by MLflow."""
     return (path / MLMODEL).is_file()

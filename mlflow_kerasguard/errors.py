@@ -67,6 +67,10 @@ class UnsuitableRequirementsError(ModelNotLoggableError):
         self.report = report
 
 
+class AdoptionError(KerasGuardError):
+    """A model that was logged without the guard can't be adopted, or MLflow didn't take the new version."""
+
+
 class PackError(KerasGuardError):
     """An environment can't be packed or restored; nothing was left half-written."""
 

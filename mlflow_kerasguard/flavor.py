@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlflow_kerasguard import staging
 from mlflow_kerasguard.pinning.files import Given
-from mlflow_kerasguard.saving import Prepared, Request, move_contents, prepare
+from mlflow_kerasguard.prepared import Prepared, move_contents
+from mlflow_kerasguard.saving import Request, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

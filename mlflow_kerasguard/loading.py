@@ -68,7 +68,7 @@ def load_model(
     policy = CustomCode.of(custom_code)
     logged = artifact.open_model(fetch(model_uri, dst_path))
     given = dict(custom_objects or {})
-    spec = replace(_with_caller(logged.spec, given, frozenset(trusted)), custom_code=policy)
+    spec = replace(with_caller(logged.spec, given, frozenset(trusted)), custom_code=policy)
     model, _ = _checked_and_loaded(logged, spec, given, compile=compile, allow_undecided=allow_undecided)
     if verify:
         _verify(logged, model)
@@ -82,7 +82,7 @@ def _checked_and_loaded(
     report = check_model(spec, environment, compile=compile)
     refuse(report, allow_undecided=allow_undecided)
     # What comes before this line has run nothing of the model, and imported no Keras.
-    return _construct(logged, spec, environment, given, report, compile=compile), report
+    return construct(logged, spec, environment, given, report, compile=compile), report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,13 +111,13 @@ def examine(directory: Path, *, compile: bool, trusted: Iterable[str] = ()) -> E
         trusted: as for :func:`load_model`.
     """
     logged = artifact.open_model(directory)
-    spec = _with_caller(logged.spec, {}, frozenset(trusted))
+    spec = with_caller(logged.spec, {}, frozenset(trusted))
     environment = environment_of_loader(spec)
     report = check_model(spec, environment, compile=compile)
     return Examined(
         report=report,
         import_keras=lambda: import_keras(keras_package(spec, environment), environment.configured_backend),
-        construct=lambda: _construct(logged, spec, environment, {}, report, compile=compile),
+        construct=lambda: construct(logged, spec, environment, {}, report, compile=compile),
     )
 
 
@@ -148,12 +148,12 @@ def load_with_options(directory: Path, options: PyfuncOptions) -> Loaded:
         LoadFailedError: as for :func:`load_model`.
     """
     logged = artifact.open_model(directory)
-    spec = replace(_with_caller(logged.spec, {}, frozenset(options.trusted)), custom_code=options.custom_code)
+    spec = replace(with_caller(logged.spec, {}, frozenset(options.trusted)), custom_code=options.custom_code)
     model, report = _checked_and_loaded(logged, spec, {}, compile=False)
     return Loaded(model=model, report=report, signature_sha256=logged.signature_sha256)
 
 
-def _with_caller(spec: ModelSpec, given: Mapping[str, Any], trusted: frozenset[str]) -> ModelSpec:
+def with_caller(spec: ModelSpec, given: Mapping[str, Any], trusted: frozenset[str]) -> ModelSpec:
     """The model together with what the caller brings and vouches for."""
     provided = spec.origin.provided_objects | frozenset(given)
     packaged = {name: target for name, target in spec.origin.packaged_objects.items() if name not in given}
@@ -213,7 +213,7 @@ def _mlflow_error_class() -> type[IncompatibleModelError]:
     return MlflowIncompatibleModelError
 
 
-def _construct(
+def construct(
     logged: LoggedModel,
     spec: ModelSpec,
     environment: Environment,
@@ -222,7 +222,19 @@ def _construct(
     *,
     compile: bool,
 ) -> Any:
-    """Import Keras, restore the packaged code and deserialize."""
+    """Import Keras, restore the packaged code and deserialize.
+
+    Args:
+        logged: the model, with its file; of its signature only the packaged code counts.
+        spec: what was checked, with what the caller brings and vouches for.
+        environment: that of :func:`environment_of_loader`.
+        given: name to class or function.
+        report: that of the check, which the model has passed.
+        compile: as for :func:`load_model`.
+
+    Raises:
+        LoadFailedError: Keras refused it all the same.
+    """
     package = keras_package(spec, environment)
     assert logged.model_file is not None, "an unreadable model doesn't pass the check"
     try:

@@ -32,7 +32,7 @@ def read_logged_environment(directory: Path, source: str, *, fetch: bool) -> Env
         UsageError: it has no file that says so, or one can't be read.
     """
     signature = open_logged_model(directory).signature
-    listed = _from_signature(signature) if signature else _from_files(directory)
+    listed = _from_signature(signature) if signature else requirements_of(directory)
     named = Listed(source=f"the environment of `{source}`", wanted=listed.wanted, python=listed.python)
     return make_environment(named, fetch=fetch)
 
@@ -49,7 +49,7 @@ def read_pinned_environment(directory: Path, source: str, *, manager: str, varia
     Raises:
         UsageError: it has no file that says so, or one can't be read.
     """
-    listed = read_conda(directory / CONDA_ENV) if manager == "conda" else _from_files(directory)
+    listed = read_conda(directory / CONDA_ENV) if manager == "conda" else requirements_of(directory)
     set_here = {name: variables[name] for name in VARIABLES if name in variables}
     named = replace(
         listed,
@@ -68,7 +68,12 @@ def _from_signature(signature: CompatibilitySignature) -> Listed:
     return Listed(source=where, wanted=wanted, python=signature.python)
 
 
-def _from_files(directory: Path) -> Listed:
+def requirements_of(directory: Path) -> Listed:
+    """What the files beside MLmodel ask for.
+
+    Raises:
+        UsageError: there are none, or one can't be read.
+    """
     conda, python_env, requirements = (directory / name for name in (CONDA_ENV, PYTHON_ENV, REQUIREMENTS))
     python = next(
         (python for file in (python_env, conda) if file.is_file() and (python := read_conda(file).python)), None

@@ -55,9 +55,10 @@ def environment_file_names() -> dict[str, str]:
     }
 
 
-def write_python_env(path: Path, requirements: list[str]) -> None:
-    """Write this interpreter's version, build packages, and requirements besides those of the requirements file."""
+def write_python_env(path: Path, requirements: list[str], python: str | None = None) -> None:
+    """Write a version of Python (by default this one's), build packages, and requirements besides the file's."""
     python_env = _environment()._PythonEnv.current()
+    python_env.python = python or python_env.python
     python_env.dependencies = [*python_env.dependencies, *requirements]
     python_env.to_yaml(str(path))
 
@@ -85,6 +86,47 @@ def download(uri: str, directory: str | None) -> str:
 def client() -> Any:
     """MLflow's client of the tracking store that is set."""
     return import_module("mlflow").MlflowClient()
+
+
+def registered_version(uri: str) -> Any:
+    """The version of a registered model that a `models:/` URI leads to; None where it leads to a LoggedModel."""
+    known = import_module("mlflow.store.artifact.utils.models").get_model_name_and_version(client(), uri)
+    return client().get_model_version(*known) if len(known) > 1 else None
+
+
+def read_mlmodel(directory: Path) -> Any:
+    """What MLmodel says, as an ``mlflow.models.Model``."""
+    return import_module("mlflow.models").Model.load(str(directory))
+
+
+def read_example(mlmodel: Any, directory: Path) -> Any:
+    """The input example of a logged model, together with its parameters where it has some."""
+    data, params = mlmodel.load_input_example(str(directory)), mlmodel.load_input_example_params(str(directory))
+    return data if params is None else (data, params)
+
+
+def new_mlmodel(logged_model: Any, run_id: str | None) -> Any:
+    """The description of a LoggedModel's artifact, still without flavors."""
+    return import_module("mlflow.models").Model(
+        artifact_path=logged_model.artifact_location,
+        model_uuid=logged_model.model_id,
+        run_id=run_id,
+        model_id=logged_model.model_id,
+    )
+
+
+def remove_artifacts(location: str) -> None:
+    """Remove all that is stored at a place."""
+    import_module("mlflow.tracking.artifact_utils").get_artifact_repository(location).delete_artifacts()
+
+
+def experiment_id() -> str:
+    """The experiment that a new LoggedModel belongs to, where no run says so."""
+    return str(import_module("mlflow.tracking.fluent")._get_experiment_id())
+
+
+#: The tag of a LoggedModel that MLflow's page reads its model versions from.
+VERSIONS_TAG = "mlflow.modelVersions"
 
 
 def artifact_repository(uri: str) -> tuple[Any, str]:

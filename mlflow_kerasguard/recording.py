@@ -52,7 +52,7 @@ def record_predictions(model: Any, signature: Any, input_example: Any, directory
         if signature is None:
             _logger.warning("logging a Keras model without `signature` or `input_example`: its inputs aren't described")
         inputs_from = _record_generated(wrapper, signature, directory)
-        return Recorded(signature=_with_params(signature), inputs=inputs_from)
+        return Recorded(signature=with_params(signature), inputs=inputs_from)
     data, params = mlflow_private.split_example(input_example)
     try:
         inputs = wrapper.inputs_from(data)
@@ -91,7 +91,7 @@ def _record(wrapper: KerasModelWrapper, inputs: Any, *, generated: bool) -> Gold
     return golden.record(wrapper.predict_as_keras, inputs, compute_dtype(wrapper.model), generated=generated)
 
 
-def _with_params(signature: Any) -> Any:
+def with_params(signature: Any) -> Any:
     """A signature that lets ``batch_size`` through to ``predict``, unless it says itself which parameters there are."""
     from mlflow.models.signature import ModelSignature
     from mlflow.types import ParamSchema, ParamSpec
@@ -110,6 +110,6 @@ def _describe_example(given: Any, data: Any, params: Any, outputs: Any, director
             "MLflow can't describe a list of arrays, and this model's inputs have no names: "
             "the predictions on `input_example` are kept, a signature isn't inferred"
         )
-        return _with_params(given), None
-    signature = _with_params(given or infer_signature(data, outputs, params))
+        return with_params(given), None
+    signature = with_params(given or infer_signature(data, outputs, params))
     return signature, mlflow_private.save_example(data if params is None else (data, params), directory)

@@ -5,10 +5,8 @@ Everything that can go wrong goes wrong here, before MLflow creates anything.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import platform
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -17,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mlflow_kerasguard import artifact, integrity, mlflow_private, staging
+from mlflow_kerasguard import artifact, staging
 from mlflow_kerasguard.contracts import blame, require_kept
 from mlflow_kerasguard.custom_code.capture import CapturedCode, capture
 from mlflow_kerasguard.custom_code.identities import fingerprints, import_work, parsed_modules
@@ -34,11 +32,12 @@ from mlflow_kerasguard.packing.beside_model import plan_packing
 from mlflow_kerasguard.pinning.files import Given, files_for, write_files
 from mlflow_kerasguard.pinning.plan import Plan, make_plan
 from mlflow_kerasguard.pinning.suitable import require_suitable
-from mlflow_kerasguard.recording import record_predictions
+from mlflow_kerasguard.prepared import Prepared, digests, move_file, schema_of, write_signature
+from mlflow_kerasguard.recording import Recorded, record_predictions
 from mlflow_kerasguard.rehearsal.run import Job, RehearsalProcess
 from mlflow_kerasguard.rehearsal_record import SKIPPED, Rehearsal
 from mlflow_kerasguard.rules.config import LAMBDA
-from mlflow_kerasguard.signature import SCHEMA_VERSION, CompatibilitySignature, PackagedCode
+from mlflow_kerasguard.signature import CompatibilitySignature, PackagedCode
 from mlflow_kerasguard.source_code.definitions import Module
 
 _logger = logging.getLogger(__name__)
@@ -48,9 +47,17 @@ SAVE_FORMATS = ("keras", "h5")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What the user asked to log; the fields are those of ``log_model``."""
+    """What the user asked to log; the fields are those of ``log_model``.
+
+    Attributes:
+        file: the Keras file that ``model`` was loaded from: it is moved into the artifact as it is; None for a model
+            that has to be saved.
+        adopted_from: the model version or file that it was adopted from.
+    """
 
     model: Any
+    file: Path | None = None
+    adopted_from: str | None = None
     signature: Any = None
     input_example: Any = None
     code_paths: Iterable[str | Path] = ()
@@ -61,48 +68,6 @@ class Request:
     rehearse: bool = True
     allow_lambda: bool = False
     pack: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """A complete artifact but for MLmodel.
-
-    Attributes:
-        directory: where it is.
-        flavor: MLmodel's section of this flavor.
-        signature: MLflow's signature, given or inferred; None where there is none.
-        example: what MLmodel says of the input example; None where there is none.
-        metadata: the user's.
-    """
-
-    directory: Path
-    flavor: Mapping[str, Any]
-    signature: Any
-    example: Mapping[str, Any] | None
-    metadata: Mapping[str, Any] | None
-
-    def write_mlmodel(self, directory: Path, mlflow_model: Any) -> None:
-        """Describe the artifact in ``mlflow_model`` and write it.
-
-        Args:
-            directory: where the files are now.
-            mlflow_model: the ``mlflow.models.Model`` to complete.
-        """
-        from mlflow import pyfunc
-
-        if self.signature is not None:
-            mlflow_model.signature = self.signature
-        if self.example is not None:
-            mlflow_model.saved_input_example_info = dict(self.example)
-        if self.metadata is not None:
-            mlflow_model.metadata = dict(self.metadata)
-        mlflow_model.add_flavor(artifact.FLAVOR, **self.flavor)
-        names = mlflow_private.environment_file_names()
-        pyfunc.add_to_model(
-            mlflow_model, loader_module=artifact.LOADER_MODULE, conda_env=names["conda"], python_env=names["python"]
-        )
-        mlflow_model.model_size_bytes = mlflow_private.total_size(directory)
-        mlflow_model.save(str(directory / artifact.MLMODEL))
 
 
 def prepare(request: Request, directory: Path) -> Prepared:
@@ -123,28 +88,22 @@ def prepare(request: Request, directory: Path) -> Prepared:
     with ExitStack() as stack:
         # It imports Keras while this process saves.
         process = _start_rehearsal(runtime, stack) if request.rehearse else None
-        spec, live, model_file = _save_file(request, runtime, directory, suffix)
+        spec, live, model_file = _file_in_place(request, runtime, directory, suffix)
         code = capture(spec, live, custom_objects=request.custom_objects, code_paths=request.code_paths)
         modules = parsed_modules(code)
         work = import_work(code, modules)
         contracts = require_kept(spec, live, runtime, work, allow_lambda=request.allow_lambda)
-        _write_code(code, directory)
+        write_code(code, directory)
         plan = make_plan(runtime.package, runtime.backend, code.needed_modules)
         environment = files_for(plan, request.given, directory)  # What can't be used is told before the model predicts.
         recorded = record_predictions(request.model, request.signature, request.input_example, directory)
-        compatibility = CompatibilitySignature(
+        model = replace(spec, keras_package=runtime.package, backend=runtime.backend)
+        compatibility = replace(
+            _described(model if request.file else replace(model, keras_version=runtime.version), plan, recorded),
             model_file=model_file,
-            model=replace(spec, keras_package=runtime.package, keras_version=runtime.version, backend=runtime.backend),
-            python=platform.python_version(),
-            platform=sys.platform,
-            distributions=plan.distributions,
-            closure=plan.closure,
-            roles=plan.roles,
-            inputs=_schema(recorded.signature, "inputs"),
-            outputs=_schema(recorded.signature, "outputs"),
-            code=_packaged(code, modules, spec),
-            files=_digests(directory, [model_file, artifact.GOLDEN, *artifact.PAYLOAD_DIRECTORIES]),
-            rehearsal=Rehearsal(result=SKIPPED),
+            code=packaged(code, modules, spec),
+            files=digests(directory, [model_file, artifact.GOLDEN, *artifact.PAYLOAD_DIRECTORIES]),
+            adopted_from=request.adopted_from,
         )
         if not request.given.is_nothing:
             require_suitable(environment, compatibility.to_model_spec(model_file))
@@ -161,12 +120,12 @@ def prepare(request: Request, directory: Path) -> Prepared:
             )
             compatibility, plan = _rehearsed(process, job, compatibility, code)
     write_files(plan, request.given, directory)
-    wheels = _digests(directory, [artifact.WHEELS_DIRECTORY])  # What was imported in the rehearsal may have added some.
+    wheels = digests(directory, [artifact.WHEELS_DIRECTORY])  # What was imported in the rehearsal may have added some.
     compatibility = replace(compatibility, files={**compatibility.files, **wheels})
     compatibility = packing.carry_out(compatibility, directory) if packing is not None else compatibility
     return Prepared(
         directory=directory,
-        flavor=_write_signature(compatibility, directory),
+        flavor=write_signature(compatibility, directory),
         signature=recorded.signature,
         example=recorded.example,
         metadata=request.metadata,
@@ -182,7 +141,7 @@ def _rehearsed(
     process: RehearsalProcess, job: Job, signature: CompatibilitySignature, code: CapturedCode
 ) -> tuple[CompatibilitySignature, Plan]:
     """The signature with what the rehearsal showed, and a plan with the distributions that it needed besides."""
-    artifact.write_flavor(job.directory, _write_signature(signature, job.directory))
+    artifact.write_flavor(job.directory, write_signature(signature, job.directory))
     rehearsal = process.rehearse(job)
     (job.directory / artifact.MLMODEL).unlink()
     package, backend = str(signature.model.keras_package), str(signature.model.backend)
@@ -213,27 +172,46 @@ def _suffix(save_format: str, runtime: KerasRuntime) -> str:
     return save_format if runtime.writes_keras_format else "h5"
 
 
-def _save_file(
+def _file_in_place(
     request: Request, runtime: KerasRuntime, directory: Path, suffix: str
 ) -> tuple[ModelSpec, LiveObjects, str]:
-    """Save, and read back what was saved: the file is what counts, not the model in memory."""
-    model_file = f"{artifact.DATA_DIRECTORY}/{artifact.MODEL_STEM}.{suffix}"
-    path = directory / model_file
-    path.parent.mkdir()
+    """Save, or take the file that is there, and read it back: the file is what counts, not the model in memory."""
+    (directory / artifact.DATA_DIRECTORY).mkdir()
     live = LiveObjects(request.model, runtime, request.custom_objects)
+    if request.file is not None:
+        spec, model_file = move_file(request.file, request.file.suffix[1:], directory)
+        return spec, live, model_file
+    model_file = f"{artifact.DATA_DIRECTORY}/{artifact.MODEL_STEM}.{suffix}"
     try:
-        runtime.save(request.model, path)
+        runtime.save(request.model, directory / model_file)
     except ModelNotLoggableError as error:
         blame(request.model, runtime, error)
         raise
-    spec = read_model(path)
+    spec = read_model(directory / model_file)
     if not spec.readable:
         found = "; ".join(f"{anomaly.where}: {anomaly.found}" for anomaly in spec.anomalies)
         raise ModelNotLoggableError(f"what Keras {runtime.version} saved can't be read back: {found}")
     return spec, live, model_file
 
 
-def _write_code(code: CapturedCode, directory: Path) -> None:
+def _described(model: ModelSpec, plan: Plan, recorded: Recorded) -> CompatibilitySignature:
+    """What is known before the rehearsal, without the files."""
+    return CompatibilitySignature(
+        model_file="",
+        model=model,
+        python=platform.python_version(),
+        platform=sys.platform,
+        distributions=plan.distributions,
+        closure=plan.closure,
+        roles=plan.roles,
+        inputs=schema_of(recorded.signature, "inputs"),
+        outputs=schema_of(recorded.signature, "outputs"),
+        rehearsal=Rehearsal(result=SKIPPED),
+    )
+
+
+def write_code(code: CapturedCode, directory: Path) -> None:
+    """Write captured code into an artifact."""
     root = directory / artifact.CODE_DIRECTORY
     root.mkdir(parents=True)
     for name, content in code.files.items():
@@ -242,7 +220,8 @@ def _write_code(code: CapturedCode, directory: Path) -> None:
         path.write_bytes(content)
 
 
-def _packaged(code: CapturedCode, parsed: Mapping[str, Module], spec: ModelSpec) -> PackagedCode:
+def packaged(code: CapturedCode, parsed: Mapping[str, Module], spec: ModelSpec) -> PackagedCode:
+    """What the compatibility signature says of captured code."""
     return PackagedCode(
         modules={name: f"{artifact.CODE_DIRECTORY}/{path}" for name, path in code.modules.items()},
         objects=code.objects,
@@ -254,47 +233,8 @@ def _packaged(code: CapturedCode, parsed: Mapping[str, Module], spec: ModelSpec)
     )
 
 
-def _schema(signature: Any, part: str) -> Any:
-    schema = getattr(signature, part, None)
-    return schema.to_dict() if schema is not None else None
-
-
-def _digests(directory: Path, names: Iterable[str]) -> dict[str, str]:
-    """SHA-256 of the payload: of files, and of every file below directories."""
-    found = {}
-    for root in (directory / name for name in names):
-        for path in [root] if root.is_file() else sorted(root.rglob("*")):
-            if path.is_file():
-                found[path.relative_to(directory).as_posix()] = integrity.sha256_of(path)
-    return found
-
-
-def _write_signature(signature: CompatibilitySignature, directory: Path) -> dict[str, Any]:
-    """Write it and give MLmodel's section of this flavor."""
-    content = signature.to_json().encode()
-    (directory / artifact.SIGNATURE).write_bytes(content)
-    return {
-        "data": artifact.DATA_DIRECTORY,
-        "model_file": signature.model_file,
-        "format": signature.model.format,
-        "keras_package": signature.model.keras_package,
-        "keras_version": signature.model.keras_version,
-        "keras_backend": signature.model.backend,
-        "signature": artifact.SIGNATURE,
-        "signature_sha256": hashlib.sha256(content).hexdigest(),
-        "schema_version": SCHEMA_VERSION,
-    }
-
-
 def _warn_if_incompatible(signature: CompatibilitySignature) -> None:
     """Say it now where not even this environment would take the model."""
     report = check_model(signature.to_model_spec(signature.model_file), installed(), compile=False)
     if report.verdict is Verdict.INCOMPATIBLE or not report.safe:
         _logger.warning("the model is logged, but it can't be loaded again, not even here:\n%s", report)
-
-
-def move_contents(source: Path, destination: Path) -> None:
-    """Move a prepared artifact to where MLflow wants it; on one file system nothing is copied."""
-    destination.mkdir(parents=True, exist_ok=True)
-    for path in source.iterdir():
-        shutil.move(path, destination / path.name)

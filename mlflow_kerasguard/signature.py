@@ -71,6 +71,7 @@ class CompatibilitySignature:
         code: what travels with the model.
         files: SHA-256 of each payload file, by path relative to the model's directory.
         rehearsal: what a fresh process showed when it was logged; None in signatures from before there were any.
+        adopted_from: the model version or file that was logged or saved without the guard, and taken as it was.
     """
 
     created_with: str = CREATOR
@@ -86,6 +87,7 @@ class CompatibilitySignature:
     code: PackagedCode = field(default_factory=PackagedCode)
     files: Mapping[str, str] = field(default_factory=dict)
     rehearsal: Rehearsal | None = None
+    adopted_from: str | None = None
 
     @property
     def origin(self) -> Origin:
@@ -169,6 +171,7 @@ class CompatibilitySignature:
             },
             "files": dict(sorted(self.files.items())),
             "rehearsal": self.rehearsal.to_dict() if self.rehearsal else None,
+            **({"adopted_from": self.adopted_from} if self.adopted_from else {}),
         }
 
     @classmethod
@@ -220,6 +223,7 @@ def _from_document(document: Reader) -> CompatibilitySignature:
         ),
         files=document.texts("files"),
         rehearsal=_rehearsal(document),
+        adopted_from=document.optional("adopted_from", str),
     )
 
 

@@ -30,9 +30,10 @@ LAYERS = {
     "engine": "engine",
     "check and artifact": "mlflow_private output_differences rehearsal_record signature_json signature_code signature integrity artifact tracking logged_environment against checking releases",
     "tools of the flavor": "keras_runtime scoring_server custom_code custom_code.* contracts comparison golden example_inputs wheels wheels.* pinning pinning.* packing packing.* staging",
-    "flavor": "recording saving loading pyfunc_loading serving serving.* spark spark.executors rehearsal rehearsal.* flavor",
+    "flavor": "recording prepared saving loading pyfunc_loading serving serving.* spark spark.executors rehearsal rehearsal.* flavor",
     "rebuild and deployment": "rebuild rebuild.* deployment deployment.* spark.udf spark.result_types",
-    "surface": "(package) cli cli_pack cli_rehearse cli_serve __main__",
+    "registry": "registry registry.*",
+    "surface": "(package) cli cli_adopt cli_pack cli_rehearse cli_serve __main__",
 }
 
 #: `reports` stands beside the layers: it sees these alone, and these alone see it.

@@ -49,12 +49,12 @@ import os, sys, time
 from pathlib import Path
 from tests.keras_cases import keras, sequential
 from mlflow_kerasguard import saving, save_model
-written = saving._write_signature
+written = saving.write_signature
 def dawdle(*arguments):
     written(*arguments)
     print("nearly done", flush=True)
     time.sleep(600)
-saving._write_signature = dawdle
+saving.write_signature = dawdle
 save_model(sequential(), Path(sys.argv[1]) / "model")
 """
 

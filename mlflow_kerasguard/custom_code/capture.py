@@ -89,6 +89,20 @@ def capture(
     return collected.result()
 
 
+def capture_paths(code_paths: Iterable[str | Path]) -> CapturedCode:
+    """Take files and directories as they are, without looking for objects.
+
+    Args:
+        code_paths: as for :func:`capture`.
+
+    Raises:
+        UsageError: an entry can't be used.
+    """
+    collected = _Collection()
+    collected.add_paths(code_paths)
+    return collected.result()
+
+
 def _wanted(spec: ModelSpec, live: LiveObjects, custom_objects: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield from custom_objects.items()
     for ref in spec.objects:

@@ -82,7 +82,8 @@ class LiveObjects:
         if ref.top_level_module not in KERAS_PACKAGES or not ref.has_module:
             # A function of a Keras before 3.7 is saved by its bare name, even where it is registered.
             yield from (known for name, known in self._registry.items() if name.endswith(f">{ref.class_name}"))
-            yield from (self._named[name] for name in (ref.class_name,) if name in self._named)
+            # HDF5 has the name of its registration, which a model that was loaded isn't in the registry by any more.
+            yield from (self._named[name] for name in (ref.class_name.rsplit(">", 1)[-1],) if name in self._named)
 
     def instance(self, ref: ObjectRef, cls: type) -> Any | None:
         """The live object that ``ref`` was saved from; None where it can't be told from others."""

@@ -78,12 +78,13 @@ class EnvironmentFiles:
             pip_constraints=tuple(lines),
         )
 
-    def write(self, directory: Path, *, lock: str | None = None) -> None:
+    def write(self, directory: Path, *, lock: str | None = None, python: str | None = None) -> None:
         """Write them under MLflow's names.
 
         Args:
             directory: the model's.
             lock: the text of the lock file; None for none.
+            python: version of the Python to ask for; None for this one's.
         """
         import yaml
 
@@ -96,7 +97,7 @@ class EnvironmentFiles:
         if lock is not None:
             (directory / PYLOCK).write_text(lock, encoding="utf-8")
         # The only pins with a digest that the managers `virtualenv` and `uv` name their environments after.
-        mlflow_private.write_python_env(directory / names["python"], list(self.labelled_pins))
+        mlflow_private.write_python_env(directory / names["python"], list(self.labelled_pins), python)
 
 
 def environment_files(
