@@ -123,19 +123,49 @@ def test_what_cant_be_traced_is_called(caplog):
     assert caplog.text.count("the model isn't compiled, and slower than it could be") == 1
 
 
+class Compiled(Doubled):
+    """Tells whether it is being compiled, and how often that was."""
+
+    def call(self, inputs):
+        try:
+            np.asarray(inputs)
+        except Exception:  # noqa: BLE001 - only while it is compiled
+            return inputs * self.factor_when_compiled()
+        return 2 * inputs
+
+
 @pytest.mark.skipif(BACKEND == "torch", reason="nothing is compiled")
 def test_what_keeps_values_in_python_is_called(caplog):
-    class Setting(Doubled):
-        def call(self, inputs):
-            try:
-                np.asarray(inputs)
-            except Exception:  # noqa: BLE001 - only while it is compiled
-                return 3 * inputs
-            return 2 * inputs
+    class Counting(Compiled):
+        count = 2
 
-    wrapper = KerasModelWrapper(built(Setting))
+        def factor_when_compiled(self):
+            Counting.count += 1
+            return Counting.count
+
+    wrapper = KerasModelWrapper(built(Counting))
     assert wrapper.predict(NUMBER).tolist() == [[2.0]]
     assert "would predict otherwise" in caplog.text
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="nothing is compiled")
+def test_what_predict_itself_computes_otherwise_than_a_call_is_compiled(caplog):
+    class Other(Compiled):
+        def factor_when_compiled(self):
+            return 3
+
+    model = built(Other)
+    wrapper = KerasModelWrapper(model)
+    assert wrapper.predict(NUMBER).tolist() == model.predict(NUMBER, verbose=0).tolist() == [[3.0]]
+    assert not caplog.text
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="only there a trace computes in another type than a call")
+def test_images_of_whole_numbers_are_resized_as_by_predict():
+    image = keras.Input((4, 4, 1), dtype="uint8")
+    model = keras.Model(image, keras.layers.Rescaling(0.5)(keras.layers.Resizing(2, 3)(image)))
+    data = np.arange(48, dtype="uint8").reshape(3, 4, 4, 1)
+    np.testing.assert_allclose(KerasModelWrapper(model).predict(data), model.predict(data, verbose=0))
 
 
 NUMBER = np.ones((1, 1), "float32")
