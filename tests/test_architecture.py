@@ -32,6 +32,7 @@ LAYERS = {
     "tools of the flavor": "keras_runtime scoring_server custom_code custom_code.* contracts comparison golden example_inputs wheels wheels.* pinning pinning.* packing packing.* staging",
     "flavor": "recording saving loading pyfunc_loading serving serving.* spark spark.executors rehearsal rehearsal.* flavor",
     "rebuild and deployment": "rebuild rebuild.* deployment deployment.* spark.udf spark.result_types",
+    "registry": "registry registry.*",
     "surface": "(package) cli cli_pack cli_rehearse cli_serve __main__",
 }
 

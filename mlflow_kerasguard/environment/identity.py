@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -37,7 +38,23 @@ def environment_digest(environment: Environment) -> str:
     Returns:
         The SHA-256 of a canonical JSON document, in lowercase hexadecimal.
     """
-    return hashlib.sha256(_canonical(_facts(environment)).encode()).hexdigest()
+    return _sha256({**_facts(environment), "judges": [__version__, _judges_digest()]})
+
+
+def facts_digest(environment: Environment) -> str:
+    """The identity of an environment alone: what was seen in it holds whichever rules judge by it.
+
+    Args:
+        environment: as for :func:`environment_digest`.
+
+    Returns:
+        As for :func:`environment_digest`.
+    """
+    return _sha256(_facts(environment))
+
+
+def _sha256(facts: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_canonical(facts).encode()).hexdigest()
 
 
 def _canonical(value: Any) -> str:
@@ -48,7 +65,6 @@ def _facts(environment: Environment) -> dict[str, Any]:
     packable = environment.packable
     return {
         "layout": _LAYOUT,
-        "judges": [__version__, _judges_digest()],
         "python": environment.python,
         "platform": environment.platform,
         "distributions": {
