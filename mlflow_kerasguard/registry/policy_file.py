@@ -80,7 +80,10 @@ def _inner(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _message(path: Path, text: str, outer: Place, error: ValidationError) -> str:
-    first, *others = error.errors()
+    places = [found["loc"] for found in error.errors()]
+    # A key that is misspelt is missing as well, and an array without its wrong elements too short.
+    causes = [found for found in error.errors() if not any(_is_inside(place, found["loc"]) for place in places)]
+    first, *others = sorted(causes, key=lambda found: found["type"] != "extra_forbidden")
     place: Place = (*outer, *first["loc"])
     if first["type"] == "missing":
         # The table is there, and the key isn't.
@@ -94,6 +97,10 @@ def _message(path: Path, text: str, outer: Place, error: ValidationError) -> str
         said = f"{_where(path, text, place)}: expected {expected[:1].lower()}{expected[1:]}, not {first['input']!r}"
     more = f" (and {len(others)} more)" if others else ""
     return said + more
+
+
+def _is_inside(place: Place, other: Place) -> bool:
+    return len(place) > len(other) and place[: len(other)] == other
 
 
 def _meant(place: Place) -> str:
@@ -115,7 +122,7 @@ def _line(text: str, place: Place) -> int:
     the one before that could be read ends right before it begins.
     """
     before = 0
-    for number, document in _parts(text.split("\n")):
+    for number, document in _parts(text.replace("\r\n", "\n").split("\n")):
         if _holds(document, place):
             return before + 1
         before = number
