@@ -38,7 +38,7 @@ LAYERS = {
 
 #: `reports` stands beside the layers: it sees these alone, and these alone see it.
 #: `rebuild.outcome` holds values as `findings` does: what came of loads, instead of what a check says.
-REPORTS_SEE = {"findings", "rebuild.outcome"}
+REPORTS_SEE = {"findings", "rebuild.outcome", "version"}
 SEE_REPORTS = {"cli", "cli_rehearse", "findings"}
 
 HEAVY = "keras tensorflow tf_keras jax torch mlflow"
