@@ -23,7 +23,9 @@ if TYPE_CHECKING:
         LoadFailedError,
         ModelNotFoundError,
         ModelNotLoggableError,
+        NotPromotedError,
         PredictionMismatchError,
+        RegistryError,
         RehearsalFailedError,
         UnsuitableRequirementsError,
         UsageError,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from mlflow_kerasguard.flavor import log_model, save_model
     from mlflow_kerasguard.loading import load_model
     from mlflow_kerasguard.pyfunc_loading import _load_pyfunc
+    from mlflow_kerasguard.registry.promotion import promote
     from mlflow_kerasguard.spark.udf import spark_udf
 
 __all__ = [
@@ -45,7 +48,9 @@ __all__ = [
     "LoadFailedError",
     "ModelNotFoundError",
     "ModelNotLoggableError",
+    "NotPromotedError",
     "PredictionMismatchError",
+    "RegistryError",
     "RehearsalFailedError",
     "Report",
     "Undecided",
@@ -57,6 +62,7 @@ __all__ = [
     "check",
     "load_model",
     "log_model",
+    "promote",
     "save_model",
     "spark_udf",
 ]
@@ -69,6 +75,7 @@ _HOMES = {
     "flavor": ("log_model", "save_model"),
     "loading": ("load_model",),
     "pyfunc_loading": ("_load_pyfunc",),
+    "registry.promotion": ("promote",),
     "spark.udf": ("spark_udf",),
 }
 

@@ -27,7 +27,7 @@ def read_candidate(version: Any, model_uri: str, repository: Any = None) -> Cand
     about: dict[str, Any] = {
         "model": version.name,
         "version": str(version.version),
-        "created": datetime.fromtimestamp(version.creation_timestamp / 1000, timezone.utc),
+        "created": created(version),
         "tags": dict(version.tags),
     }
     try:
@@ -39,3 +39,8 @@ def read_candidate(version: Any, model_uri: str, repository: Any = None) -> Cand
             return Candidate(**about, spec=spec, signature=logged.signature_sha256)
     except ModelNotFoundError as error:
         return Candidate(**about, unreachable=str(error))
+
+
+def created(version: Any) -> datetime:
+    """When a version was made, by the registry's clock."""
+    return datetime.fromtimestamp(version.creation_timestamp / 1000, timezone.utc)

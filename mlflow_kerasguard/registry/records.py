@@ -20,11 +20,21 @@ from mlflow_kerasguard.findings import Verdict
 #: The environment variable with the key of the seals.
 RECORD_KEY = "MLFLOW_KERASGUARD_RECORD_KEY"
 
+
+def record_key(variables: Mapping[str, str]) -> bytes | None:
+    """The key of the seals; None where there is none.
+
+    Args:
+        variables: environment variables.
+    """
+    return variables.get(RECORD_KEY, "").encode() or None
+
+
 #: All tags of this package begin like that.
 TAG_PREFIX = "kerasguard."
 #: For people, and for MLflow's searches. They prove nothing.
 VERDICT_TAG, AGAINST_TAG, DIGEST_TAG = "kerasguard.verdict", "kerasguard.against", "kerasguard.digest"
-TIME_TAG, BY_TAG = "kerasguard.time", "kerasguard.by"
+TIME_TAG, BY_TAG, REPORT_TAG = "kerasguard.time", "kerasguard.by", "kerasguard.report"
 #: What counts, one for each environment.
 RECORD_TAG = "kerasguard.record."
 _TAG_DIGITS = 16
@@ -102,6 +112,10 @@ class InvalidRecord(Exception):
     """A tag isn't a record that counts; the text says why."""
 
 
+class KeyMissing(InvalidRecord):
+    """A record is sealed with a key, and there is none to hold it against."""
+
+
 def tag_of(environment_digest: str) -> str:
     """The key of the tag with the record about an environment."""
     return RECORD_TAG + environment_digest[:_TAG_DIGITS]
@@ -146,7 +160,7 @@ def _read(text: str, key: bytes | None) -> Record:
     if not isinstance(seal, str) or not hmac.compare_digest(seal.encode(), _seal(content, key).encode()):
         keyed = isinstance(seal, str) and seal.startswith(_KEYED)
         if keyed and key is None:
-            raise InvalidRecord(f"it is sealed with a key; set `{RECORD_KEY}`")
+            raise KeyMissing(f"it is sealed with a key; set `{RECORD_KEY}`")
         raise InvalidRecord("it was changed, or is sealed with another key" if keyed or key else "it was changed")
     flags = content["rehearsed"], content["golden"]
     allowed = content.pop("allowed")
