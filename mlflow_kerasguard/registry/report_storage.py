@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 import threading
+from datetime import datetime
 from pathlib import Path
 
 from mlflow_kerasguard.errors import UsageError
@@ -52,7 +53,8 @@ def store_report(promotion: Promotion, run_id: str | None) -> tuple[str | None, 
 
 def _store(promotion: Promotion, run_id: str) -> str:
     require_run(run_id)
-    name = re.sub(r"[^\w.-]+", "-", f"{promotion.model}-{promotion.version}-{promotion.target.name}-{promotion.time}")
+    time = datetime.fromisoformat(promotion.time).strftime("%Y%m%dT%H%M%SZ")
+    name = re.sub(r"[^\w.-]+", "-", f"{promotion.model}-{promotion.version}-{promotion.target.name}-{time}")
     with tempfile.TemporaryDirectory(prefix="kerasguard-") as scratch:
         paths = []
         for form in _FORMATS:

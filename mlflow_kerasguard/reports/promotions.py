@@ -18,7 +18,7 @@ def render_text(promotion: Promotion) -> str:
     """What became of it, why, and the reports of environments that refuse or leave something open."""
     blocks = [
         [headline(promotion)],
-        [*text.fields(_facts(promotion)), *_against(promotion)],
+        [*text.fields(_facts(promotion)), *_against(promotion), *_stored(promotion)],
         [line for reason in promotion.reasons for line in text.wrap(reason, first="- ", indent="  ")],
         [line for note in promotion.notes for line in text.wrap(note, first="note: ", indent="  ")],
         *([text.render(held.report)] for held in promotion.environments if not held.report.ok),
@@ -88,9 +88,13 @@ def _facts(promotion: Promotion) -> dict[str, str]:
         "before": f"version {promotion.before}" if promotion.before else "",
         "signature": f"sha256:{promotion.signature}" if promotion.signature else "none",
         "by": f"{promotion.by}, {promotion.time}",
-        "report": promotion.stored or "",
     }
     return {label: value for label, value in facts.items() if value}
+
+
+def _stored(promotion: Promotion) -> list[str]:
+    """A URI is there to be copied: its line isn't wrapped."""
+    return [f"report     {text.plain(promotion.stored)}"] if promotion.stored else []
 
 
 def _against(promotion: Promotion) -> list[str]:

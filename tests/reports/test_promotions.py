@@ -83,10 +83,10 @@ policy     kerasguard.toml
 before     version 6
 signature  sha256:{"cd" * 32}
 by         ann, 2026-05-04T03:02:01+00:00
-report     runs:/1/x.html
 against    prod: `requirements.txt` (Python 3.11): compatible, rehearsed, same predictions, KG710
            doesn't count (not reached)
            prod: `requirements.txt` (Python 3.11): compatible
+report     runs:/1/x.html
 
 note: well"""
     )
