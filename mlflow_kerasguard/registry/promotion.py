@@ -71,7 +71,9 @@ def promote(
     registry = Registry()
     version = registry.resolve(str(model))
     registry.require_ready(version)
-    demands = demands_of(rules, target, version.name, [against] if isinstance(against, str) else against)
+    demands = demands_of(
+        rules, target, version.name, [against] if isinstance(against, str) else list(map(str, against))
+    )
     candidate = read_candidate(version, f"models:/{version.name}/{version.version}")
     now, key = datetime.now(timezone.utc), record_key(os.environ)
     weighed = weigh(candidate, demands, now=now, key=key, rehearse=rehearse)
@@ -106,7 +108,7 @@ def _target(alias: str | None, stage: str | None, to: str | None) -> Target:
 
 
 def _policy(path: str | Path | None) -> Policy | None:
-    found = find_policy(Path.cwd(), os.environ) if path is None else Path(path)
+    found = find_policy(Path(), os.environ) if path is None else Path(path)
     return None if found is None else read_policy(found)
 
 
@@ -135,8 +137,8 @@ class _Work:
 
     def carry_out(self, promotion: Promotion, candidate: Candidate) -> Promotion:
         before = self.registry.holder(promotion.target, promotion.model)
-        self.registry.require_same(self.version)
-        self._write_tags(self.version, promotion, candidate)
+        now = self.registry.require_same(self.version)
+        self._write_tags(self.version, promotion, replace(candidate, tags=dict(now.tags)))
         stored, note = store_report(promotion, self.version.run_id)
         report = stored or str(promotion)
         self.registry.set_tags(self.version, {REPORT_TAG: _shortened(report)})
@@ -157,14 +159,20 @@ class _Work:
             copied = self.registry.copy(self.version, name)
         else:
             notes = (*notes, f"the newest version of `{name}` was this copy already")
-        about = replace(candidate, model=copied.name, version=str(copied.version), created=created(copied))
+        about = replace(
+            candidate,
+            model=copied.name,
+            version=str(copied.version),
+            created=created(copied),
+            tags=dict(copied.tags),
+        )
         written = self._write_tags(copied, promotion, about)
         stale = [key for key in copied.tags if key.startswith(RECORD_TAG) and key not in written]
         self.registry.delete_tags(copied, stale)
         return replace(promotion, made=str(copied.version), notes=notes)
 
     def _write_tags(self, version: Any, promotion: Promotion, about: Candidate) -> dict[str, str]:
-        records = {record.tag: record.sealed(self.key) for record in records_of(promotion, about)}
+        records = {record.tag: record.sealed(self.key) for record in records_of(promotion, about, self.key)}
         # What counts comes first.
         self.registry.set_tags(version, {**records, **tags_for_people(promotion)})
         return records

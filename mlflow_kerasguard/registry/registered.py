@@ -48,8 +48,8 @@ class Registry:
         with _answering(f"there is no version {version} of `{name}`"):
             return self._client.get_model_version(name, version)
 
-    def require_same(self, version: Any) -> None:
-        """Refuse a version that isn't the one any more that was judged.
+    def require_same(self, version: Any) -> Any:
+        """The version as it is now; refuses one that isn't the one any more that was judged.
 
         Raises:
             RegistryError: it was deleted, or made again from other files.
@@ -61,6 +61,7 @@ class Registry:
             raise RegistryError(f"`{uri}` was deleted meanwhile: nothing is promoted") from error
         if _identity(now) != _identity(version):
             raise RegistryError(f"`{uri}` was made again meanwhile: nothing is promoted; try again")
+        return now
 
     def require_ready(self, version: Any) -> None:
         """Refuse a version whose files aren't all there.

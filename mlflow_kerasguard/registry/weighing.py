@@ -108,7 +108,7 @@ def _one(
     candidate: Candidate, place: Place, decision: Decision, loaded: rebuild.Outcome | None, key: bytes | None
 ) -> Held:
     digest = facts_digest(place.environment)
-    earlier = _earlier(candidate, place, digest, key)
+    earlier = _earlier(candidate, place.name, digest, key)
     result = None if loaded is None else loaded.result
     described = place.environment.describe()
     return Held(
@@ -124,13 +124,13 @@ def _one(
     )
 
 
-def _earlier(candidate: Candidate, place: Place, digest: str, key: bytes | None) -> Record | None:
+def _earlier(candidate: Candidate, name: str, digest: str, key: bytes | None) -> Record | None:
     try:
         return find_record(candidate.tags, candidate.subject, digest, key)
     except KeyMissing as error:
         # What would be written in its place counts for less.
         raise UsageError(
-            f"`models:/{candidate.model}/{candidate.version}` has a record about `{place.name}` that is sealed with a "
+            f"`models:/{candidate.model}/{candidate.version}` has a record about `{name}` that is sealed with a "
             f"key: set `{RECORD_KEY}` to promote it"
         ) from error
     except InvalidRecord:
@@ -158,15 +158,23 @@ def _of_loads(outcomes: Mapping[str, rebuild.Outcome]) -> tuple[list[str], list[
     return refusals, doubts
 
 
-def records_of(promotion: Promotion, about: Candidate) -> Iterator[Record]:
+def records_of(promotion: Promotion, about: Candidate, key: bytes | None) -> Iterator[Record]:
     """What counts: a record for each environment.
 
     Args:
         promotion: one that is allowed.
-        about: the version that gets them: the one that was judged, or its copy.
+        about: the version that gets them, with the tags that it has by now: the one that was judged, or its copy.
+        key: of the records' seals.
     """
     for held in promotion.environments:
-        yield _record(about, held, promotion.time, promotion.by)
+        # Somebody else may have loaded it meanwhile.
+        earlier = _earlier(about, held.name, held.digest, key)
+        seen = replace(
+            held,
+            rehearsed=held.rehearsed or bool(earlier and earlier.rehearsed),
+            golden=held.golden or bool(earlier and earlier.golden),
+        )
+        yield _record(about, seen, promotion.time, promotion.by)
 
 
 def _record(about: Candidate, held: Held, time: str, by: str) -> Record:

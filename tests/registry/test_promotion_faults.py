@@ -11,6 +11,7 @@ from mlflow_kerasguard import promote
 from mlflow_kerasguard.errors import ModelNotFoundError, RegistryError, UsageError
 from mlflow_kerasguard.registry import promotion as promotion_module
 from mlflow_kerasguard.registry import report_storage
+from mlflow_kerasguard.registry.records import RECORD_TAG, Record
 from mlflow_kerasguard.registry.registered import Registry
 from tests.registry.promotion_cases import URI, aliases, record_of, tags
 
@@ -79,6 +80,23 @@ def test_an_artifact_store_that_hangs_is_given_up(run_id, monkeypatch):
     assert aliases(MlflowClient()) == {"champion": "1"}
 
 
+def test_what_somebody_else_saw_meanwhile_is_kept(client, monkeypatch):
+    promote(URI, alias="challenger")
+    ((name, text),) = ((key, value) for key, value in tags(client).items() if key.startswith(RECORD_TAG))
+    content = json.loads(text)
+    del content["seal"]
+    seen = Record(**{**content, "allowed": (), "rehearsed": True, "golden": True})
+    holder = Registry.holder
+
+    def meanwhile(self, *arguments):
+        client.set_model_version_tag("scaled", "1", name, seen.sealed(None))
+        return holder(self, *arguments)
+
+    monkeypatch.setattr(Registry, "holder", meanwhile)
+    promote(URI, alias="champion")
+    assert (record_of(client).rehearsed, record_of(client).golden) == (True, True)
+
+
 class Killed(BaseException):
     """What nothing catches."""
 
@@ -141,10 +159,11 @@ def test_a_version_that_is_made_again_at_that_very_moment(client, logged, monkey
     calls = []
 
     def late(self, version):
-        checked(self, version)
+        now = checked(self, version)
         calls.append(version)
         if len(calls) == 2:
             made_again(client, logged)
+        return now
 
     monkeypatch.setattr(Registry, "require_same", late)
     with pytest.raises(RegistryError, match="was made again meanwhile"):
