@@ -9,7 +9,7 @@ from pathlib import Path
 from mlflow_kerasguard.against import read_environment
 from mlflow_kerasguard.environment.installed import installed
 from mlflow_kerasguard.registry.policy import IN_ENVIRONMENTS, Demand, Guard, Policy
-from mlflow_kerasguard.registry.policy_environments import read_named, text_of
+from mlflow_kerasguard.registry.policy_environments import place_of, read_named
 from mlflow_kerasguard.registry.promoted import Kind, Target
 from mlflow_kerasguard.registry.rehearsing import Place
 
@@ -90,7 +90,7 @@ def _plain(target: Target, model: str, environments: Sequence[str]) -> Guard:
 
 def _place(policy: Policy | None, name: str, *, is_given: bool) -> Place:
     if policy is not None and name in policy.environments:
-        return Place(name=name, text=text_of(policy, name), environment=read_named(policy, name))
+        return Place(name=name, text=place_of(policy, name), environment=read_named(policy, name))
     environment = read_environment(name) if is_given else installed()
     # What this process has registered no server knows.
     return Place(
