@@ -61,7 +61,7 @@ def _promote(options: argparse.Namespace) -> tuple[str, int]:
     from mlflow_kerasguard.errors import NotPromotedError, RegistryError
     from mlflow_kerasguard.registry.gate import Outcome
     from mlflow_kerasguard.registry.promotion import promote
-    from mlflow_kerasguard.reports.promotions import PROMOTION_FORMATS
+    from mlflow_kerasguard.reports.promotions import PROMOTION_FORMATS, render_forbidden
 
     try:
         with ending_in_order():
@@ -80,6 +80,6 @@ def _promote(options: argparse.Namespace) -> tuple[str, int]:
     except RegistryError as error:
         if not error.refused:
             raise
-        return f"REFUSED by the server: {error}", _REFUSED
+        return render_forbidden(str(error), options.format), _REFUSED
     status = {Outcome.ALLOWED: _PROMOTED, Outcome.REFUSED: _REFUSED, Outcome.UNDECIDED: _UNDECIDED}[promotion.outcome]
     return PROMOTION_FORMATS[options.format](promotion), status

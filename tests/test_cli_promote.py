@@ -102,6 +102,19 @@ def test_a_server_that_forbids_it(called, capsys):
     assert capsys.readouterr().out == "REFUSED by the server: version 7 of `sum` isn't made `champion`: no\n"
 
 
+def test_what_a_server_says_is_long(called, capsys):
+    called[1][0] = RegistryError("the registry's policy doesn't let it pass, because " + "`a b` " * 200, refused=True)
+    main(["promote", "models:/sum/7", "--alias", "a"])
+    lines = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= 100 for line in lines)
+    assert " ".join(lines) == f"REFUSED by the server: {str(called[1][0]).strip()}"
+    main(["promote", "models:/sum/7", "--alias", "a", "--format", "json"])
+    document = json.loads(capsys.readouterr().out)
+    assert (document["outcome"], document["by_server"], document["reasons"]) == ("refused", True, [str(called[1][0])])
+    main(["promote", "models:/sum/7", "--alias", "a", "--format", "html"])
+    assert "<li>the registry&#39;s policy" in capsys.readouterr().out
+
+
 def test_a_server_that_fails(called, capsys):
     called[1][0] = RegistryError("it is down")
     assert main(["promote", "models:/sum/7", "--alias", "a"]) == 2

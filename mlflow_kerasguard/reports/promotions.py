@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from mlflow_kerasguard.registry.gate import Outcome
 from mlflow_kerasguard.registry.promoted import Held, Kind, Promotion
@@ -14,12 +15,16 @@ from mlflow_kerasguard.reports.outcomes import render_text as render_outcomes
 SCHEMA_VERSION = 1
 
 
+#: Of a reason: it may name many things that are long themselves.
+_LONGEST = 4000
+
+
 def render_text(promotion: Promotion) -> str:
     """What became of it, why, and the reports of environments that refuse or leave something open."""
     blocks = [
         [headline(promotion)],
         [*text.fields(_facts(promotion)), *_against(promotion), *_stored(promotion)],
-        [line for reason in promotion.reasons for line in text.wrap(reason, first="- ", indent="  ")],
+        [line for reason in promotion.reasons for line in text.wrap(reason, first="- ", indent="  ", longest=_LONGEST)],
         [line for note in promotion.notes for line in text.wrap(note, first="note: ", indent="  ")],
         *([text.render(held.report)] for held in promotion.environments if not held.report.ok),
         *_loads(promotion),
@@ -61,6 +66,28 @@ PROMOTION_FORMATS: Mapping[str, Callable[[Promotion], str]] = {
     "json": render_json,
     "html": render_html,
 }
+
+
+def render_forbidden(said: str, format: str) -> str:
+    """What the server says where it forbids what was allowed here.
+
+    Args:
+        said: its reason.
+        format: one of ``PROMOTION_FORMATS``.
+    """
+    title, reason = "REFUSED by the server", text.plain(said, _LONGEST)
+    if format == "json":
+        return json.dumps(
+            {"schema_version": SCHEMA_VERSION, "outcome": Outcome.REFUSED.value, "by_server": True, "reasons": [said]},
+            indent=2,
+        )
+    if format == "html":
+        from mlflow_kerasguard.reports.page import render_page
+
+        nothing: dict[str, Any] = {"facts": {}, "notes": [], "environments": [], "loads": ""}
+        return render_page("promotion.html", title=title, reasons=[reason], **nothing)
+    return "\n".join(text.wrap(reason, first=f"{title}: ", indent="", longest=_LONGEST))
+
 
 _REFUSED = {Outcome.REFUSED: "REFUSED", Outcome.UNDECIDED: "UNDECIDED"}
 

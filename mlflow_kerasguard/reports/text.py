@@ -145,9 +145,9 @@ def fields(values: Mapping[str, str], *, indent: str = "") -> list[str]:
     return [line for label, value in values.items() for line in wrap(value, first=indent + label.ljust(width))]
 
 
-def wrap(value: str, *, first: str, indent: str | None = None) -> Iterator[str]:
+def wrap(value: str, *, first: str, indent: str | None = None, longest: int = LONGEST) -> Iterator[str]:
     """``value`` in lines of at most ``WIDTH``, the others indented as far as ``first`` reaches."""
-    unbroken = _CODE.sub(lambda code: code[0].replace(" ", _NO_BREAK), plain(value))
+    unbroken = _CODE.sub(lambda code: code[0].replace(" ", _NO_BREAK), plain(value, longest))
     lines = textwrap.wrap(
         first + unbroken,
         WIDTH,
