@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 import threading
+from contextvars import copy_context
 from datetime import datetime
 from pathlib import Path
 
@@ -41,8 +42,9 @@ def store_report(promotion: Promotion, run_id: str | None) -> tuple[str | None, 
         except (OSError, UsageError) as error:
             answer.append(error)
 
-    # A thread that nobody waits for at the end: what hangs must not keep the promotion.
-    thread = threading.Thread(target=store, daemon=True)
+    # A thread that nobody waits for at the end: what hangs must not keep the promotion. MLflow keeps the workspace in
+    # a context variable.
+    thread = threading.Thread(target=copy_context().run, args=(store,), daemon=True)
     thread.start()
     thread.join(TIME_LIMIT)
     said = answer[0] if answer else f"the artifact store didn't answer within {TIME_LIMIT:g} s"
