@@ -84,7 +84,8 @@ def _message(path: Path, text: str, outer: Place, error: ValidationError) -> str
     # A key that is misspelt is missing as well, and an array without its wrong elements too short.
     causes = [found for found in error.errors() if not any(_is_inside(place, found["loc"]) for place in places)]
     first, *others = sorted(causes, key=lambda found: found["type"] != "extra_forbidden")
-    place: Place = (*outer, *first["loc"])
+    # Of a key itself that is wrong, the place is that of its value.
+    place: Place = (*outer, *(key for key in first["loc"] if key != "[key]"))
     if first["type"] == "missing":
         # The table is there, and the key isn't.
         said = f"{_where(path, text, place[:-1])}: `{first['loc'][-1]}` is missing"
@@ -124,9 +125,9 @@ def _line(text: str, place: Place) -> int:
     before = 0
     for number, document in _parts(text.replace("\r\n", "\n").split("\n")):
         if _holds(document, place):
-            return before + 1
+            break
         before = number
-    return before or 1
+    return before + 1
 
 
 def _parts(lines: Sequence[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:

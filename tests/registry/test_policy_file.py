@@ -146,6 +146,7 @@ ERRORS = {
         "[environments]\nprod = 3\n" + GUARD,
         "line 2, `environments.prod`: expected a valid string, not 3",
     ),
+    "name of an environment": ("[environments]\n'' = 'keras'\n\n" + GUARD, "line 2, `environments.`: "),
     "several": (GUARD + "x = 1\ny = 1\n", "line 4, `guard[1].x`: there is no such key; there are: "),
     "second guard": (f"{GUARD}require = []\n\n{GUARD}require = 3\n", "line 9, `guard[2].require`: "),
 }

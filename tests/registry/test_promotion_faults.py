@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 
 from mlflow_kerasguard import promote
-from mlflow_kerasguard.errors import ModelNotFoundError, RegistryError, UsageError
+from mlflow_kerasguard.errors import ModelNotFoundError, NotPromotedError, RegistryError, UsageError
+from mlflow_kerasguard.rebuild.outcome import Outcome as Load
+from mlflow_kerasguard.rebuild.outcome import Result
 from mlflow_kerasguard.registry import promotion as promotion_module
-from mlflow_kerasguard.registry import report_storage
+from mlflow_kerasguard.registry import report_storage, weighing
+from mlflow_kerasguard.registry.gate import Outcome
 from mlflow_kerasguard.registry.records import RECORD_TAG, Record
 from mlflow_kerasguard.registry.registered import Registry
+from mlflow_kerasguard.tracking import fetch
 from tests.registry.promotion_cases import URI, aliases, record_of, tags
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:mlflow", "ignore::FutureWarning:alembic")
@@ -97,6 +101,37 @@ def test_what_somebody_else_saw_meanwhile_is_kept(client, monkeypatch):
     assert (record_of(client).rehearsed, record_of(client).golden) == (True, True)
 
 
+def test_files_that_are_replaced_before_they_are_loaded(client, logged, monkeypatch):
+    def late(uri, directory):
+        fetched = fetch(uri, directory)
+        with (fetched / "kerasguard" / "signature.json").open("a") as stream:
+            stream.write(" ")
+        return fetched
+
+    monkeypatch.setattr(weighing, "fetch", late)
+    with pytest.raises(RegistryError, match="the files of `models:/scaled/1` were replaced meanwhile"):
+        promote(URI, alias="champion", rehearse=True)
+    assert (aliases(client), tags(client)) == ({}, {})
+
+
+def test_an_environment_that_cant_be_built_is_undecided(client, monkeypatch):
+    failed = Load(environment="this interpreter", result=Result.NOT_BUILT, problem="no network\nat all")
+    monkeypatch.setattr(weighing, "rehearse_each", lambda *_: {"this interpreter": failed})
+    with pytest.raises(NotPromotedError) as caught:
+        promote(URI, alias="champion", rehearse=True)
+    assert caught.value.promotion.outcome is Outcome.UNDECIDED
+    assert caught.value.promotion.reasons == ("it couldn't be loaded in `this interpreter`: no network",)
+    assert (aliases(client), tags(client)) == ({}, {})
+
+
+def test_a_version_whose_files_arent_there_yet(client, monkeypatch):
+    from mlflow.entities.model_registry import ModelVersion
+
+    monkeypatch.setattr(ModelVersion, "status", "PENDING_REGISTRATION")
+    with pytest.raises(UsageError, match="`models:/scaled/1` isn't ready: it is PENDING_REGISTRATION"):
+        promote(URI, alias="champion")
+
+
 class Killed(BaseException):
     """What nothing catches."""
 
@@ -174,8 +209,15 @@ def test_a_version_that_is_made_again_at_that_very_moment(client, logged, monkey
 
 
 def test_a_version_that_is_deleted_meanwhile(client, monkeypatch):
+    monkeypatch.setattr(Registry, "holder", lambda *_: client.delete_model_version("scaled", "1"))
+    with pytest.raises(RegistryError, match="`models:/scaled/1` was deleted meanwhile"):
+        promote(URI, alias="champion")
+    assert aliases(client) == {}
+
+
+def test_a_version_that_is_deleted_while_it_is_written(client, monkeypatch):
     monkeypatch.setattr(promotion_module, "store_report", lambda *_: (client.delete_model_version("scaled", "1"), None))
-    with pytest.raises((RegistryError, ModelNotFoundError)):
+    with pytest.raises(ModelNotFoundError):
         promote(URI, alias="champion")
     assert aliases(client) == {}
 
