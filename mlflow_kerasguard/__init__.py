@@ -24,7 +24,9 @@ if TYPE_CHECKING:
         LoadFailedError,
         ModelNotFoundError,
         ModelNotLoggableError,
+        NotPromotedError,
         PredictionMismatchError,
+        RegistryError,
         RehearsalFailedError,
         UnsuitableRequirementsError,
         UsageError,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from mlflow_kerasguard.pyfunc_loading import _load_pyfunc
     from mlflow_kerasguard.registry.adoption import adopt
     from mlflow_kerasguard.registry.adoption_outcome import Adoption
+    from mlflow_kerasguard.registry.promotion import promote
     from mlflow_kerasguard.spark.udf import spark_udf
 
 __all__ = [
@@ -50,7 +53,9 @@ __all__ = [
     "LoadFailedError",
     "ModelNotFoundError",
     "ModelNotLoggableError",
+    "NotPromotedError",
     "PredictionMismatchError",
+    "RegistryError",
     "RehearsalFailedError",
     "Report",
     "Undecided",
@@ -63,6 +68,7 @@ __all__ = [
     "check",
     "load_model",
     "log_model",
+    "promote",
     "save_model",
     "spark_udf",
 ]
@@ -77,6 +83,7 @@ _HOMES = {
     "pyfunc_loading": ("_load_pyfunc",),
     "registry.adoption": ("adopt",),
     "registry.adoption_outcome": ("Adoption",),
+    "registry.promotion": ("promote",),
     "spark.udf": ("spark_udf",),
 }
 

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,27 @@ _TOML = re.compile(r"^\s*\[\[(packages?|metadata|source)\]\]\s*$", re.MULTILINE)
 _HEAD = 4096
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What a description turned out to be: one of its fields is set.
+
+    Attributes:
+        python: an interpreter.
+        model: the directory of a logged model, which is on this machine.
+        wheel: a wheel of Keras.
+        listed: requirements.
+        source: what to call it in reports; None for its path.
+        is_file: whether requirements are those of a file, and not only a few that were written down.
+    """
+
+    python: Path | None = None
+    model: Path | None = None
+    wheel: Path | None = None
+    listed: Listed | None = None
+    source: str | None = None
+    is_file: bool = False
+
+
 def read_environment(text: str | Path, *, fetch: bool = False) -> Environment:
     """What a description says of an environment; its kind is told by content.
 
@@ -42,29 +63,56 @@ def read_environment(text: str | Path, *, fetch: bool = False) -> Environment:
         UsageError: it can't be understood; says what and where, and what was expected.
         ModelNotFoundError: there is no model at a URI.
     """
+    found = describe(text)
+    if found.listed is not None:
+        return make_environment(found.listed, fetch=fetch)
+    if found.model is not None:
+        from mlflow_kerasguard.logged_environment import read_logged_environment
+
+        return read_logged_environment(found.model, found.source or str(found.model), fetch=fetch)
+    if found.wheel is not None:
+        from mlflow_kerasguard.environment.wheel import read_wheel
+
+        return read_wheel(found.wheel)
+    from mlflow_kerasguard.environment.interpreter import read_interpreter
+
+    assert found.python is not None, "one of them is set"
+    return read_interpreter(found.python, source=found.source)
+
+
+def describe(text: str | Path) -> Description:
+    """What a description is, by its content; lists are read.
+
+    Args:
+        text: as for :func:`read_environment`.
+
+    Raises:
+        UsageError: as for :func:`read_environment`.
+        ModelNotFoundError: likewise.
+    """
     path = Path(text)
     if not str(text).strip():
         raise UsageError(f"an environment can't be empty; expected {_EXPECTED}")
     if _exists(path):
-        return _read_path(path, None, fetch=fetch)
+        return _at_path(path, None)
     if isinstance(text, Path):
         raise UsageError(f"there is nothing at `{path}`; expected {_EXPECTED}")
     if _URI.match(text):
-        return _read_uri(text, fetch=fetch)
+        return _at_uri(text)
     if _PYTHON.fullmatch(text):
-        return _read_command(text)
-    return _read_text(text, fetch=fetch)
+        return _command(text)
+    return _stated(text)
 
 
-def _read_text(text: str, *, fetch: bool) -> Environment:
+def _stated(text: str) -> Description:
     from mlflow_kerasguard.environment.requirement_strings import read_requirement_strings
 
     first, _, rest = text.strip().partition(" ")
     if rest and _exists(Path(first)):
-        return _read_path(Path(first), read_requirement_strings(rest), fetch=fetch)
+        return _at_path(Path(first), read_requirement_strings(rest))
     if _LOOKS_LIKE_PATH.fullmatch(text):
         raise UsageError(f"there is nothing at `{text}`; expected {_EXPECTED}")
-    return make_environment(read_requirement_strings(text), fetch=fetch)
+    return Description(listed=read_requirement_strings(text))
 
 
 def _exists(path: Path) -> bool:
@@ -74,34 +122,30 @@ def _exists(path: Path) -> bool:
         return False  # Too long for a path, or with a NUL.
 
 
-def _read_command(name: str) -> Environment:
-    from mlflow_kerasguard.environment.interpreter import read_interpreter
-
+def _command(name: str) -> Description:
     found = shutil.which(name)
     if found is None:
         raise UsageError(f"there is no `{name}` on PATH; expected {_EXPECTED}")
-    return read_interpreter(Path(found))
+    return Description(python=Path(found))
 
 
-def _read_uri(uri: str, *, fetch: bool) -> Environment:
+def _at_uri(uri: str) -> Description:
     from mlflow_kerasguard.artifact import is_logged_model
-    from mlflow_kerasguard.logged_environment import read_logged_environment
     from mlflow_kerasguard.tracking import fetch as fetch_model
 
     directory = fetch_model(uri)
     if not is_logged_model(directory):
         raise UsageError(f"`{uri}` isn't a logged model; expected {_EXPECTED}")
-    return read_logged_environment(directory, uri, fetch=fetch)
+    return Description(model=directory, source=uri)
 
 
-def _read_path(path: Path, further: Listed | None, *, fetch: bool) -> Environment:
-    environment = _read_directory(path, fetch=fetch) if path.is_dir() else None
-    listed = _read_file(path, further) if environment is None else environment
-    if isinstance(listed, Listed):
-        return make_environment(_with(listed, further, path), fetch=fetch)
+def _at_path(path: Path, further: Listed | None) -> Description:
+    found = _directory(path) if path.is_dir() else _file(path, further)
+    if found.listed is not None:
+        return replace(found, listed=_with(found.listed, further, path))
     if further is not None:
         raise UsageError(f"`{path}` says itself what it has; expected nothing after it")
-    return listed
+    return found
 
 
 def _with(listed: Listed, further: Listed | None, path: Path) -> Listed:
@@ -114,34 +158,28 @@ def _with(listed: Listed, further: Listed | None, path: Path) -> Listed:
     return replace(listed, python=python, variables={**(listed.variables or {}), **(further.variables or {})})
 
 
-def _read_directory(path: Path, *, fetch: bool) -> Environment:
+def _directory(path: Path) -> Description:
     from mlflow_kerasguard.artifact import is_logged_model
-    from mlflow_kerasguard.environment.interpreter import find_python, read_interpreter
+    from mlflow_kerasguard.environment.interpreter import find_python
 
     if is_logged_model(path):
-        from mlflow_kerasguard.logged_environment import read_logged_environment
-
-        return read_logged_environment(path, str(path), fetch=fetch)
+        return Description(model=path)
     python = find_python(path)
     if python is None:
         raise UsageError(f"the directory `{path}` has neither `MLmodel` nor `bin/python`; expected {_EXPECTED}")
-    return read_interpreter(python, source=f"`{path}`")
+    return Description(python=python, source=f"`{path}`")
 
 
-def _read_file(path: Path, further: Listed | None) -> Listed | Environment:
+def _file(path: Path, further: Listed | None) -> Description:
     head = _head(path)
     if head.startswith(b"PK") or path.suffix == ".whl":
-        from mlflow_kerasguard.environment.wheel import read_wheel
-
-        return read_wheel(path)
+        return Description(wheel=path)
     if b"\0" in head or (head.startswith(b"#!") and os.access(path, os.X_OK)):
-        from mlflow_kerasguard.environment.interpreter import read_interpreter
-
         # Any other program might do anything.
         if not _PROGRAM.search(path.name):
             raise UsageError(f"`{path}` is a program or binary file that isn't called Python; expected {_EXPECTED}")
-        return read_interpreter(path)
-    return _read_list(path, further.python if further else None)
+        return Description(python=path)
+    return Description(listed=_read_list(path, further.python if further else None), is_file=True)
 
 
 def _head(path: Path) -> bytes:

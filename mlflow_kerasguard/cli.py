@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Collection, Sequence
 
-from mlflow_kerasguard import cli_adopt, cli_pack, cli_serve
+from mlflow_kerasguard import cli_adopt, cli_pack, cli_promote, cli_serve
 from mlflow_kerasguard.cli_rehearse import add_rehearse
 from mlflow_kerasguard.errors import KerasGuardError, UsageError
 from mlflow_kerasguard.findings import Report, Verdict
@@ -87,6 +87,9 @@ def _check(options: argparse.Namespace) -> tuple[str, int]:
     return render_all(reports, options.format), max(map(_status, reports), key=_BADNESS.index)
 
 
+#: Of answers that aren't a report's findings.
+_PLAIN_FORMATS = ("text", "json")
+
 #: Of several reports the worst decides.
 _BADNESS = (OK, UNDECIDED, REFUSED)
 
@@ -157,6 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_serve.add_commands(commands)
     cli_pack.add_commands(commands)
     cli_adopt.add_command(commands)
+    cli_promote.add_commands(commands)
     _add_explain(commands.add_parser("explain", help="say what a rule means"))
     _add_rules(commands.add_parser("rules", help="list all rules"))
     return parser
@@ -165,7 +169,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.description = "Hold a model against an environment. Nothing of the model is loaded or run."
     parser.epilog, parser.formatter_class = _STATUSES, argparse.RawDescriptionHelpFormatter
-    _add_model(parser)
+    _add_model(parser, FORMATS)
     parser.add_argument(
         "--against",
         metavar="ENV",
@@ -200,13 +204,13 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_check)
 
 
-def _add_model(parser: argparse.ArgumentParser) -> None:
+def _add_model(parser: argparse.ArgumentParser, formats: Collection[str]) -> None:
     parser.add_argument(
         "model",
         metavar="MODEL",
         help="a .keras or .h5 file, a SavedModel or MLflow model directory, or an MLflow model URI",
     )
-    parser.add_argument("--format", choices=FORMATS, default="text", help="of the report (default: %(default)s)")
+    parser.add_argument("--format", choices=formats, default="text", help="of the report (default: %(default)s)")
     parser.add_argument(
         "--no-compile",
         dest="compile",
@@ -223,7 +227,7 @@ def _add_releases(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "exit status: 0 some release loads it, 1 none does, 2 wrong usage or no such model, 3 it isn't known of any"
     )
-    _add_model(parser)
+    _add_model(parser, _PLAIN_FORMATS)
     parser.set_defaults(run=_releases)
 
 
@@ -235,7 +239,7 @@ def _add_diff(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "exit status: 0 no differences, 1 differences, 2 wrong usage or no such model"
     for name, which in (("first", "MODEL_A"), ("second", "MODEL_B")):
         parser.add_argument(name, metavar=which, help="a model file or directory, or an MLflow model URI")
-    parser.add_argument("--format", choices=FORMATS, default="text", help="of the answer (default: %(default)s)")
+    parser.add_argument("--format", choices=_PLAIN_FORMATS, default="text", help="of the answer (default: %(default)s)")
     parser.set_defaults(run=_diff)
 
 

@@ -69,7 +69,7 @@ def _rehearse(options: argparse.Namespace) -> tuple[str | None, int]:
     from mlflow_kerasguard.reports.outcomes import OUTCOMES_FORMATS
 
     _require_writable(options.output)
-    with _ending_in_order():
+    with ending_in_order():
         outcomes = rehearse(
             options.model,
             options.against,
@@ -89,7 +89,7 @@ def _rehearse(options: argparse.Namespace) -> tuple[str | None, int]:
 
 
 @contextlib.contextmanager
-def _ending_in_order() -> Iterator[None]:
+def ending_in_order() -> Iterator[None]:
     """Let whoever stops this process, such as a build server, stop what it has started as well."""
     before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:

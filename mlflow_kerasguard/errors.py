@@ -6,7 +6,7 @@ seconds to import, and a refusal has to be quick.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlflow_kerasguard.findings import Report
@@ -109,3 +109,27 @@ class IncompatibleModelError(KerasGuardError):
     def __init__(self, report: Report) -> None:
         super().__init__(str(report))
         self.report = report
+
+
+class RegistryError(KerasGuardError):
+    """The model registry doesn't answer, or doesn't do what it is asked for.
+
+    Attributes:
+        refused: whether it forbids it, and doesn't merely fail.
+    """
+
+    def __init__(self, message: str, *, refused: bool = False) -> None:
+        super().__init__(message)
+        self.refused = refused
+
+
+class NotPromotedError(KerasGuardError):
+    """A version doesn't get what was asked for it, and nothing was changed.
+
+    Attributes:
+        promotion: the :class:`~mlflow_kerasguard.registry.promoted.Promotion`; its report is also the error's text.
+    """
+
+    def __init__(self, promotion: Any) -> None:
+        super().__init__(str(promotion))
+        self.promotion = promotion

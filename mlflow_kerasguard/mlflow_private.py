@@ -129,6 +129,28 @@ def experiment_id() -> str:
 VERSIONS_TAG = "mlflow.modelVersions"
 
 
+def user() -> str:
+    """Who works here, as MLflow says it of runs."""
+    tags = import_module("mlflow.tracking.context.registry").resolve_tags()
+    return str(tags.get(import_module("mlflow.utils.mlflow_tags").MLFLOW_USER, "unknown"))
+
+
+def name_and_version(uri: str) -> tuple[str, str] | None:
+    """What a ``models:`` URI leads to, aliases resolved; None where it is no registered model's."""
+    found = import_module("mlflow.store.artifact.utils.models").get_model_name_and_version(client(), uri)
+    return (str(found[0]), str(found[1])) if len(found) == 2 else None  # noqa: PLR2004 - a pair
+
+
+def require_names(*, alias: str | None = None, model: str | None = None) -> None:
+    """Let MLflow refuse what can be no alias or no name of a registered model, with its ``MlflowException``."""
+    validation = import_module("mlflow.utils.validation")
+    if alias is not None:
+        validation._validate_model_alias_name(alias)
+        validation._validate_model_alias_name_reserved(alias)
+    if model is not None:
+        validation._validate_model_name(model)
+
+
 def artifact_repository(uri: str) -> tuple[Any, str]:
     """The repository that a URI leads to, and the path in there; empty for its root."""
     module = import_module("mlflow.tracking.artifact_utils")

@@ -34,8 +34,13 @@ def read_text(path: Path) -> str:
         ) from error
 
 
-def parse_toml(text: str, path: Path) -> dict[str, Any]:
+def parse_toml(text: str, path: Path, expected: str = "a `pylock.toml` or a `uv.lock`") -> dict[str, Any]:
     """A TOML document.
+
+    Args:
+        text: its text.
+        path: where it is from.
+        expected: what it should be, for the error.
 
     Raises:
         UsageError: it isn't one; says at which line.
@@ -47,5 +52,5 @@ def parse_toml(text: str, path: Path) -> dict[str, Any]:
     try:
         document: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"`{path}` isn't TOML: {error}; expected a `pylock.toml` or a `uv.lock`") from error
+        raise UsageError(f"`{path}` isn't TOML: {error}; expected {expected}") from error
     return document

@@ -36,6 +36,11 @@ def static_check(job: Job, plan: EnvironmentPlan, built: Built | None) -> Checke
         report = check(job.directory, environment, compile=job.compile, trusted=job.trusted)
     except UsageError as error:
         return Checked(check=None, check_reason=str(error))
+    return checked_by(report)
+
+
+def checked_by(report: Report) -> Checked:
+    """What a report says."""
     return Checked(check=report.verdict.value if report.safe else "unsafe", check_reason=_reason(report))
 
 

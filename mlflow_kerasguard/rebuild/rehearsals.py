@@ -16,7 +16,7 @@ from mlflow_kerasguard.artifact import GOLDEN, is_logged_model
 from mlflow_kerasguard.errors import UsageError
 from mlflow_kerasguard.rebuild.commands import Commands, ToolFailed
 from mlflow_kerasguard.rebuild.judging import judge, static_check
-from mlflow_kerasguard.rebuild.managers import choose_manager
+from mlflow_kerasguard.rebuild.managers import Manager, choose_manager
 from mlflow_kerasguard.rebuild.outcome import Outcome, Result, Seconds
 from mlflow_kerasguard.rebuild.plans import EnvironmentPlan, read_plan, replaced, without_lock
 from mlflow_kerasguard.rebuild.progress import Tell, told
@@ -72,22 +72,48 @@ def rehearse(
     tool = choose_manager(manager)
     directory = fetch(model)
     plans = _plans(directory, against or [""])
+    job = job_of(directory, compile=compile, trusted=trusted, time_limit=time_limit)
+    # What came before belongs to all of them.
+    before = (time.monotonic() - started) / len(plans)
+    return rehearse_plans(job, plans, tool, jobs=jobs, cache=cache, use_cache=use_cache, before=before)
+
+
+def job_of(
+    directory: Path, *, compile: bool = True, trusted: Sequence[str] = (), time_limit: float = TIME_LIMIT
+) -> Job:
+    """What is to be loaded, and compared with the predictions that were kept, if there are any."""
+    golden = (directory / GOLDEN).is_file()
+    return Job(directory=directory, golden=golden, compile=compile, trusted=tuple(trusted), time_limit=time_limit)
+
+
+def rehearse_plans(
+    job: Job,
+    plans: Sequence[EnvironmentPlan],
+    tool: Manager,
+    *,
+    jobs: int = 1,
+    cache: Path | None = None,
+    use_cache: bool = True,
+    before: float = 0.0,
+) -> tuple[Outcome, ...]:
+    """Build an environment for each plan, and load a model in it.
+
+    Args:
+        job: the model, which is on this machine.
+        plans: what to install.
+        tool: installs it.
+        jobs: as for :func:`rehearse`.
+        cache: likewise.
+        use_cache: likewise.
+        before: seconds that each took already.
+    """
     commands = Commands()
     with _places(cache, use_cache=use_cache) as (root, scratch):
         wheel = own_wheel(scratch)
         own = str(wheel) if wheel else f"mlflow-kerasguard=={__version__}"
-        job = Job(
-            directory=directory,
-            golden=(directory / GOLDEN).is_file(),
-            compile=compile,
-            trusted=tuple(trusted),
-            time_limit=time_limit,
-        )
-        store = Store(root=root, manager=tool, commands=commands, model=directory.absolute(), own=own)
+        store = Store(root=root, manager=tool, commands=commands, model=job.directory.absolute(), own=own)
         store.remove_unused()
-        # What came before belongs to all of them.
-        work = _Work(store=store, job=job, commands=commands, before=(time.monotonic() - started) / len(plans))
-        return work.all(plans, jobs)
+        return _Work(store=store, job=job, commands=commands, before=before).all(plans, jobs)
 
 
 def _plans(directory: Path, against: Sequence[str]) -> list[EnvironmentPlan]:

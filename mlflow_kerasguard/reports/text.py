@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from mlflow_kerasguard.findings import Finding, Level, Report, Rule, Undecided, Verdict
@@ -43,7 +43,7 @@ def render(report: Report) -> str:
     notes = [finding for finding in report.findings if finding.level is Level.NOTE]
     blocks = [
         [_headline(report)],
-        _fields({"model": report.model, "": report.model_summary, "environment": report.environment, **_apart(report)}),
+        fields({"model": report.model, "": report.model_summary, "environment": report.environment, **_apart(report)}),
         *(_rule_block(list(group)) for _, group in groupby(serious, key=lambda finding: finding.rule)),
         *_undecided_blocks(report.undecided),
         _notes_block(notes),
@@ -87,7 +87,7 @@ def _short(model: str) -> str:
 def _rule_block(findings: Sequence[Finding]) -> list[str]:
     """All findings of one rule: its title and reason once, then each finding."""
     rule = findings[0].rule
-    lines = [f"{rule.level} {rule.code}: {rule.title}", *_wrap(rule.why, first="  ")]
+    lines = [f"{rule.level} {rule.code}: {rule.title}", *wrap(rule.why, first="  ")]
     for finding, following in zip(findings, [*findings[1:], None], strict=True):
         # Neighbours with the same way out state it once, after the last of them.
         shared = following is not None and (following.fix, following.snippet) == (finding.fix, finding.snippet)
@@ -96,11 +96,11 @@ def _rule_block(findings: Sequence[Finding]) -> list[str]:
 
 
 def _finding(finding: Finding) -> list[str]:
-    return _fields({"where": _places(finding), "expected": finding.expected, "found": finding.found}, indent="  ")
+    return fields({"where": _places(finding), "expected": finding.expected, "found": finding.found}, indent="  ")
 
 
 def _way_out(finding: Finding) -> list[str]:
-    fix = [] if finding.fix is None else list(_wrap(finding.fix, first="  fix".ljust(_LABELS + 2)))
+    fix = [] if finding.fix is None else list(wrap(finding.fix, first="  fix".ljust(_LABELS + 2)))
     # Code is there to be copied: its lines stay as they are.
     code = ["", *(f"    {plain(line)}".rstrip() for line in finding.snippet)] if finding.snippet else []
     return [*fix, *code]
@@ -118,13 +118,13 @@ def _undecided_blocks(items: Sequence[Undecided]) -> Iterator[list[str]]:
         codes = ", ".join(sorted(rule.code for rule in rules))
         title = f"{rules[0].title}?" if len(rules) == 1 else f"{len(rules)} rules can't tell"
         yield [
-            *_wrap(title, first=f"undecided {codes}: ", indent="  "),
-            *(line for reason in unknown for line in _wrap(reason, first="  - ")),
+            *wrap(title, first=f"undecided {codes}: ", indent="  "),
+            *(line for reason in unknown for line in wrap(reason, first="  - ")),
         ]
 
 
 def _notes_block(notes: Iterable[Finding]) -> list[str]:
-    return [line for note in notes for line in _wrap(_note(note), first=f"note {note.code}: ", indent="  ")]
+    return [line for note in notes for line in wrap(_note(note), first=f"note {note.code}: ", indent="  ")]
 
 
 def _note(note: Finding) -> str:
@@ -139,15 +139,15 @@ def _places(finding: Finding) -> str:
     return f"{places} ... and {more} more" if more > 0 else places
 
 
-def _fields(fields: dict[str, str], *, indent: str = "") -> list[str]:
+def fields(values: Mapping[str, str], *, indent: str = "") -> list[str]:
     """Labels and values in two columns."""
-    width = max(map(len, fields)) + 2
-    return [line for label, value in fields.items() for line in _wrap(value, first=indent + label.ljust(width))]
+    width = max(map(len, values)) + 2
+    return [line for label, value in values.items() for line in wrap(value, first=indent + label.ljust(width))]
 
 
-def _wrap(value: str, *, first: str, indent: str | None = None) -> Iterator[str]:
+def wrap(value: str, *, first: str, indent: str | None = None, longest: int = LONGEST) -> Iterator[str]:
     """``value`` in lines of at most ``WIDTH``, the others indented as far as ``first`` reaches."""
-    unbroken = _CODE.sub(lambda code: code[0].replace(" ", _NO_BREAK), plain(value))
+    unbroken = _CODE.sub(lambda code: code[0].replace(" ", _NO_BREAK), plain(value, longest))
     lines = textwrap.wrap(
         first + unbroken,
         WIDTH,
