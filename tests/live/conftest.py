@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.live import postgresql
 from tests.live.environments import ROOT, make_environment
 from tests.live.local_projects import LOCAL, write_project
 from tests.live.project import LAYERS, TRAIN, Project, run_in
@@ -39,3 +40,17 @@ def empty(tmp_path: Path):
     directory.mkdir()
     yield directory
     shutil.rmtree(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[postgresql.PostgreSQL]:
+    with postgresql.running() as server:
+        yield server
+
+
+@pytest.fixture
+def postgresql_uri(postgresql_server: postgresql.PostgreSQL) -> Iterator[str]:
+    """A database of the test's own, with nothing in it: what `mlflow server --backend-store-uri` takes."""
+    uri = postgresql_server.database()
+    yield uri
+    postgresql_server.drop(uri)
