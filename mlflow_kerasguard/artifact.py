@@ -40,6 +40,8 @@ PAYLOAD_DIRECTORIES = (CODE_DIRECTORY, WHEELS_DIRECTORY)
 
 FLAVOR = "kerasguard"
 PYFUNC = "python_function"
+#: Those whose models can be judged, the first that is there.
+_KERAS_FLAVORS = (FLAVOR, "keras", "tensorflow")
 #: In MLmodel for ever: never a submodule, whose name may change.
 LOADER_MODULE = "mlflow_kerasguard"
 
@@ -159,7 +161,7 @@ def _read_head(directory: Path, names: Collection[str], *, unread: Collection[st
     anomalies = list(pickles(names))
     try:
         flavors = _flavors(directory)
-        kind = next(name for name in (FLAVOR, "keras", "tensorflow") if name in flavors)
+        kind = next(name for name in _KERAS_FLAVORS if name in flavors)
     except (_Unreadable, StopIteration) as problem:
         found = str(problem) or "no flavor `kerasguard`, `keras` or `tensorflow`"
         return _Head(anomalies=[*anomalies, Anomaly(kind="mlmodel-unreadable", where=MLMODEL, found=found)])
@@ -170,6 +172,14 @@ def _read_head(directory: Path, names: Collection[str], *, unread: Collection[st
         return _Head(anomalies=anomalies, own=flavors[kind], is_foreign=True)
     signature, problems = _read_signature(directory, flavors[kind], names, unread)
     return _Head(anomalies=[*anomalies, *problems], own=flavors[kind], signature=signature)
+
+
+def has_keras_flavor(directory: Path) -> bool:
+    """Whether a model may be Keras's: False only where an MLmodel that can be read names other flavors alone."""
+    try:
+        return not _flavors(directory).keys().isdisjoint(_KERAS_FLAVORS)
+    except _Unreadable:
+        return True
 
 
 def write_flavor(directory: Path, flavor: Mapping[str, Any]) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
-from mlflow_kerasguard.artifact import open_signed_model
+from mlflow_kerasguard.artifact import has_keras_flavor, open_signed_model
 from mlflow_kerasguard.errors import ModelNotFoundError
 from mlflow_kerasguard.registry.gate import Candidate
 from mlflow_kerasguard.tracking import small_files
@@ -32,8 +33,9 @@ def read_candidate(version: Any, model_uri: str, repository: Any = None) -> Cand
     try:
         with small_files(model_uri, repository) as files:
             logged = open_signed_model(files.directory, files.names)
-            if logged is None:
+            if logged is None or not has_keras_flavor(files.directory):
                 return Candidate(**about, unsigned=_FOREIGN)
-            return Candidate(**about, spec=logged.spec, signature=logged.signature_sha256)
+            spec = replace(logged.spec, source=f"models:/{version.name}/{version.version}")
+            return Candidate(**about, spec=spec, signature=logged.signature_sha256)
     except ModelNotFoundError as error:
         return Candidate(**about, unreachable=str(error))

@@ -110,9 +110,9 @@ def _decide(
         return Decision(outcome=Outcome.UNDECIDED, reasons=(candidate.unreachable,))
     refusals = list(_age(candidate, guard, now))
     spec = candidate.spec
+    if candidate.signature is None and (guard.unsigned == "refuse" or Demand.SIGNED in guard.require):
+        refusals.append(candidate.unsigned or "it has no compatibility signature that can be read")
     if spec is None:
-        if guard.unsigned == "refuse" or Demand.SIGNED in guard.require:
-            refusals.append(candidate.unsigned or "it has no compatibility signature")
         return _decision(refusals, [], {}, {})
     refusals += _of_the_model(spec, guard)
     doubts: list[str] = []
@@ -159,11 +159,12 @@ def _of_the_model(spec: ModelSpec, guard: Guard) -> Iterator[str]:
 
 
 def _without(report: Report, exemptions: Sequence[Exemption]) -> tuple[Report, tuple[Exemption, ...]]:
-    """The report without findings that don't count, and the exemptions that made a difference."""
+    """The report without what would count and is exempted, and the exemptions that made that difference."""
     codes = {exemption.code for exemption in exemptions}
-    kept = tuple(finding for finding in report.findings if finding.code not in codes)
+    left_out = tuple(finding for finding in report.errors if finding.code in codes)
+    kept = tuple(finding for finding in report.findings if finding not in left_out)
     known = tuple(item for item in report.undecided if item.rule.code not in codes)
-    used = {finding.code for finding in report.findings} | {item.rule.code for item in report.undecided}
+    used = {finding.code for finding in left_out} | {item.rule.code for item in report.undecided}
     made = tuple(exemption for exemption in exemptions if exemption.code in used)
     return replace(report, findings=kept, undecided=known), made
 
@@ -196,6 +197,10 @@ def _of_the_record(
         record = find_record(candidate.tags, candidate.subject, facts_digest(environment), key)
     except InvalidRecord as reason:
         yield f"its record about `{name}` doesn't count: {reason}; {doing}"
+        return
+    passed = set(record.allowed if record else ()) - {exemption.code for exemption in guard.allow}
+    if passed:
+        yield f"its record about `{name}` doesn't count: it let {', '.join(sorted(passed))} pass; {doing}"
         return
     missing = sorted(demand.value for demand in wanted if not _shows(record, demand))
     if missing:

@@ -115,7 +115,7 @@ def _line(text: str, place: Place) -> int:
     the one before that could be read ends right before it begins.
     """
     before = 0
-    for number, document in _parts(text.splitlines()):
+    for number, document in _parts(text.split("\n")):
         if _holds(document, place):
             return before + 1
         before = number

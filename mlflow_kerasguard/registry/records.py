@@ -57,6 +57,7 @@ class Record:
         model: name of the registered model.
         version: of it.
         signature: as in :class:`Subject`.
+        created: when the version was made, in ISO 8601: after a model was deleted, another may have its name.
         environment: one line on the environment.
         environment_digest: its identity, as :func:`mlflow_kerasguard.environment.identity.facts_digest` gives it.
         verdict: the check's.
@@ -71,6 +72,7 @@ class Record:
     model: str
     version: str
     signature: str
+    created: str
     environment: str
     environment_digest: str
     verdict: str
@@ -127,8 +129,9 @@ def find_record(tags: Mapping[str, str], subject: Subject, environment_digest: s
             raise InvalidRecord(f"it is about the {name} {getattr(record, name)!r}, and this is {value!r}")
     if record.environment_digest != environment_digest:
         raise InvalidRecord("it is about another environment")
-    if _time(record.time) < subject.created:
-        raise InvalidRecord(f"it is of {record.time}, and the version is younger")
+    # Not by the record's own time: clocks of two machines differ.
+    if record.created != subject.created.isoformat():
+        raise InvalidRecord(f"it is about a version that was made {record.created}, and this one is another")
     return record
 
 
@@ -153,16 +156,6 @@ def _read(text: str, key: bytes | None) -> Record:
     if content["verdict"] not in {verdict.value for verdict in Verdict} or not isinstance(allowed, list):
         raise InvalidRecord("it isn't a record as this version writes it")
     return Record(**content, allowed=tuple(map(str, allowed)))
-
-
-def _time(text: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidRecord(f"{text!r} isn't a time") from None
-    if time.tzinfo is None:
-        raise InvalidRecord(f"{text!r} has no time zone")
-    return time
 
 
 def _canonical(value: Mapping[str, Any]) -> str:
