@@ -23,14 +23,16 @@ def read_named(policy: Policy, name: str) -> Environment:
         ModelNotFoundError: there is no model at a URI.
     """
     try:
-        environment = read_environment(_from_directory_of(policy, policy.environments[name]))
+        environment = read_environment(place_of(policy, name))
     except UsageError as error:
         raise UsageError(f"`{policy.source}`, environment `{name}`: {error}") from error
     # What this process has registered no server knows.
     return replace(environment, registered_objects=frozenset())
 
 
-def _from_directory_of(policy: Policy, text: str) -> str:
+def place_of(policy: Policy, name: str) -> str:
+    """What a policy says of an environment, with its path, where it has one, made absolute."""
+    text = policy.environments[name]
     path, blank, rest = text.partition(" ")
     for whole, more in ((text, ""), (path, blank + rest)):
         found = policy.source.parent / whole
