@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from functools import partial
@@ -92,8 +92,7 @@ class GuardedCalls(_Store):
             now = int(time.time() * 1000)
             new = VersionRow(name=name, version="new", creation_timestamp=now, source=source, location=source)
             self._guarding.require(what, policy, [Claim(row=new, guards=guards, called=f"`{source}`")])
-            with self._locked(what, name):
-                return act()
+            return self._unchecked(what, name, act)
 
         # The copy's tags are whatever the client says; the original's records are in the registry.
         def find(rows: Rows) -> list[Claim]:
@@ -184,8 +183,12 @@ class GuardedCalls(_Store):
             guards = ()  # Taking something away is allowed under every policy, also under one that can't be used.
         if not guards:
             return act()
-        with self._locked(what, name):
-            return act()
+        return self._unchecked(what, name, act)
+
+    def _unchecked(self, what: str, name: str, act: Callable[[], Any]) -> Any:
+        done = self._alone(what, (name,), act)
+        assert done is not None
+        return done[0]
 
     def _guarded(
         self,
@@ -202,25 +205,33 @@ class GuardedCalls(_Store):
             with self._session(read_only=False) as session:
                 claims = find(Rows(self, session, name))
             (judge or self._guarding.require)(what, policy, claims)
-            with self._locked(what, name, *also) as rows:
-                if find(rows) == claims:
-                    return act()
+            done = self._alone(what, (name, *also), act, partial(_finds, find, claims))
+            if done is not None:
+                return done[0]
         raise self._guarding.conflict(what)
 
-    @contextlib.contextmanager
-    def _locked(self, what: str, *names: str) -> Iterator[Rows]:
-        """A transaction that the calls within belong to, alone with the registered models."""
+    def _alone(
+        self,
+        what: str,
+        names: Sequence[str],
+        act: Callable[[], Any],
+        is_as_judged: Callable[[Rows], bool] = lambda _: True,
+    ) -> tuple[Any] | None:
+        """What MLflow gives, in a transaction alone with the registered models; None where it isn't to be asked."""
         with self._session(read_only=False) as session:
             # In one order: two that wait for each other would wait for ever.
             found = [Rows(self, session, name).lock() for name in sorted(set(names))]
             token = _joined.set((self, session))
             try:
-                yield Rows(self, session, names[0])
+                if not is_as_judged(Rows(self, session, names[0])):
+                    return None
+                result = act()
             finally:
                 _joined.reset(token)
             if not all(found):
                 # MLflow found what wasn't there to be locked.
                 raise self._guarding.conflict(what)
+            return (result,)
 
     def _session(self, read_only: bool = True) -> AbstractContextManager[Any]:
         """MLflow's session, or the one of the guarded call that is under way."""
@@ -229,6 +240,10 @@ class GuardedCalls(_Store):
             return contextlib.nullcontext(joined[1])
         made: AbstractContextManager[Any] = self._own_sessions(**({"read_only": read_only} if self._kinds else {}))
         return made
+
+
+def _finds(find: Find, claims: list[Claim], rows: Rows) -> bool:
+    return find(rows) == claims
 
 
 def _claims(

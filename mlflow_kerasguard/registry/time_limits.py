@@ -6,8 +6,8 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextvars import copy_context
-from typing import Any, Generic, TypeVar
+from contextvars import ContextVar, copy_context
+from typing import Generic, TypeVar
 
 from mlflow_kerasguard.errors import KerasGuardError, UsageError
 
@@ -21,6 +21,20 @@ _SLOTS = 8
 _WAITING = 16
 
 T = TypeVar("T")
+
+#: Set where a call in this context was given up.
+_given_up: ContextVar[threading.Event | None] = ContextVar("kerasguard_given_up", default=None)
+
+
+def stop_if_given_up() -> None:
+    """End the work of a call that nobody waits for any more.
+
+    Raises:
+        NotInTimeError: nobody does.
+    """
+    event = _given_up.get()
+    if event is not None and event.is_set():
+        raise NotInTimeError("it was given up")
 
 
 class NotInTimeError(KerasGuardError):
@@ -80,12 +94,14 @@ class TimeLimit:
 class _Call(Generic[T]):
     def __init__(self, function: Callable[[], T], end: Callable[[], None]) -> None:
         self._function, self._end, self._done = function, end, threading.Event()
+        self._given_up = threading.Event()
         self._result: tuple[T] | None = None
         self._error: BaseException | None = None
         # As a daemon: a server that is told to end doesn't wait for a store.
         threading.Thread(target=copy_context().run, args=(self._run,), daemon=True, name="kerasguard").start()
 
-    def _run(self, *_: Any) -> None:
+    def _run(self) -> None:
+        _given_up.set(self._given_up)
         try:
             self._result = (self._function(),)
         except BaseException as error:  # noqa: BLE001 - the caller's thread raises it
@@ -96,6 +112,7 @@ class _Call(Generic[T]):
 
     def result(self, seconds: float, limit: float) -> T:
         if not self._done.wait(seconds):
+            self._given_up.set()
             raise NotInTimeError(f"it couldn't be judged within {limit:g} s: the artifact store may not answer")
         if self._error is not None:
             raise self._error

@@ -7,6 +7,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from mlflow_kerasguard import mlflow_private
 from mlflow_kerasguard.artifact import MLMODEL, SIGNATURE
 from mlflow_kerasguard.errors import ModelNotFoundError
 from mlflow_kerasguard.integrity import is_inside
+from mlflow_kerasguard.registry.time_limits import NotInTimeError, stop_if_given_up
 from mlflow_kerasguard.tracking import MOST_FILES, SmallFiles, listed_files
 
 #: A signature has a few kilobytes for each layer.
@@ -43,7 +45,7 @@ def signature_files(uri: str) -> Iterator[SmallFiles]:
                 if local is None
                 else _copy(Path(local), root, Path(directory))
             )
-        except ModelNotFoundError:
+        except (ModelNotFoundError, NotInTimeError):
             raise
         except (mlflow_error, OSError) as error:
             raise ModelNotFoundError(f"its files can't be read: {error}") from error
@@ -56,8 +58,9 @@ def signature_files(uri: str) -> Iterator[SmallFiles]:
 
 
 def _fetch(repository: Any, root: str, directory: Path) -> Collection[str]:
-    sizes: Mapping[str, int] = dict(listed_files(repository, root))
+    sizes: Mapping[str, int] = dict(listed_files(_Listing(repository), root))
     for name in _READ:
+        stop_if_given_up()
         if name in sizes:
             _require_small(name, sizes[name])
             target = directory / name
@@ -66,6 +69,17 @@ def _fetch(repository: Any, root: str, directory: Path) -> Collection[str]:
             repository._download_file(f"{root}/{name}" if root else name, str(target))  # noqa: SLF001 - see above
             _require_small(name, target.stat().st_size)
     return sizes.keys()
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """The listings of a repository, of which there may be no end, until nobody waits for them."""
+
+    repository: Any
+
+    def list_artifacts(self, path: str | None) -> Any:
+        stop_if_given_up()
+        return self.repository.list_artifacts(path)
 
 
 def _copy(base: Path, root: str, directory: Path) -> Collection[str]:

@@ -52,12 +52,8 @@ class Registry:
 
     def add(self, name: str, source: Path | str, **options: Any) -> str:
         """A version of a model, which is made where it isn't there; gives its number."""
-        from mlflow.exceptions import MlflowException
-
-        try:
+        if not self.store.search_registered_models(f"name = '{name}'"):
             self.store.create_registered_model(name)
-        except MlflowException as error:
-            assert error.error_code == "RESOURCE_ALREADY_EXISTS", error
         return str(self.store.create_model_version(name, str(source), **options).version)
 
     def aliases(self, name: str) -> dict[str, str]:
