@@ -81,14 +81,15 @@ def test_deleted(what, registry, monkeypatch):
 
 def test_made_when_there_was_none(registry, monkeypatch):
     # What isn't there can't be locked, and may be there a moment later.
-    original, asked = Rows.version, []
+    original, asked, somebody = Rows.version, [], registry.open()
 
     def version(rows: Rows, number: object) -> object:
         found = original(rows, number)
         asked.append(number)
         if len(asked) == 2:
             rows.session.rollback()
-            registry.add("guarded-late", registry.bad)
+            somebody.create_registered_model("guarded-late")
+            somebody.create_model_version("guarded-late", str(registry.bad))
         return found
 
     monkeypatch.setattr(Rows, "version", version)
