@@ -17,7 +17,7 @@ from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
 
 from mlflow_kerasguard.registry import store as plugin
 from mlflow_kerasguard.registry.guarded_calls import GuardedCalls
-from tests.registry.stores import Registry
+from tests.registry.stores import POLICY, Registry
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:mlflow", "ignore::FutureWarning:mlflow")
 
@@ -34,13 +34,15 @@ STEPS: list[Step] = [
     ("create_registered_model", ("free", [RegisteredModelTag("a", "b")], "described")),
     ("create_registered_model", ("free",)),
     ("create_registered_model", ("other/name",)),
+    ("create_registered_model", (None,)),
     ("get_registered_model", ("free",)),
     ("get_registered_model", ("gone",)),
     ("update_registered_model", ("free", "described again")),
-    ("create_model_version", ("free", "/models/1", "run", [_TAG], "link", "first")),
+    ("create_model_version", ("free", "<good>", "run", [_TAG], "link", "first")),
     ("create_model_version", ("free", "models:/free/1")),
     ("create_model_version", ("free", "models:/gone/1")),
-    ("create_model_version", ("gone", "/models/1")),
+    ("create_model_version", ("gone", "<good>")),
+    ("create_model_version", (None, "<good>")),
     ("copy_model_version", ("<version>", "copied")),
     ("get_model_version", ("free", "1")),
     ("get_model_version", ("free", "7")),
@@ -49,6 +51,9 @@ STEPS: list[Step] = [
     ("set_model_version_tag", ("free", "1", ModelVersionTag("c", "d"))),
     ("set_model_version_tag", ("free", "1", ModelVersionTag("kerasguard.record.1", "y"))),
     ("set_model_version_tag", ("free", "7", _TAG)),
+    ("set_model_version_tag", ("free", "1", ModelVersionTag(None, "x"))),
+    ("set_model_version_tag", (None, "1", _TAG)),
+    ("delete_model_version_tag", ("free", "1", None)),
     ("delete_model_version_tag", ("free", "1", "kerasguard.record.1")),
     ("set_registered_model_tag", ("free", RegisteredModelTag("e", "f"))),
     ("delete_registered_model_tag", ("free", "e")),
@@ -57,11 +62,15 @@ STEPS: list[Step] = [
     ("set_registered_model_alias", ("free", "no/alias", "1")),
     ("set_registered_model_alias", ("free", "latest", "1")),
     ("set_registered_model_alias", ("free", "champion", "7")),
+    ("set_registered_model_alias", ("free", None, "1")),
+    ("set_registered_model_alias", (None, "champion", "1")),
     ("get_model_version_by_alias", ("free", "champion")),
     ("get_model_version_by_alias", ("free", "gone")),
     ("transition_model_version_stage", ("free", "1", "staging", False)),
     ("transition_model_version_stage", ("free", "2", "Staging", True)),
     ("transition_model_version_stage", ("free", "1", "Nowhere", False)),
+    ("transition_model_version_stage", ("free", "1", None, False)),
+    ("transition_model_version_stage", ("free", "1", "Archived", True)),
     ("get_latest_versions", ("free",)),
     ("get_latest_versions", ("free", ["Staging"])),
     ("search_registered_models", ("name LIKE 'f%'",)),
@@ -70,6 +79,8 @@ STEPS: list[Step] = [
     ("delete_registered_model_alias", ("free", "champion")),
     ("rename_registered_model", ("free", "freed")),
     ("rename_registered_model", ("gone", "freed")),
+    ("rename_registered_model", ("freed", None)),
+    ("rename_registered_model", (None, "free")),
     ("rename_registered_model", ("freed", "copied")),
     ("delete_model_version", ("freed", "1")),
     ("delete_model_version", ("freed", "1")),
@@ -112,8 +123,12 @@ def public(kind: type) -> set[str]:
 
 
 @pytest.fixture
-def sides(tmp_path, _empty_store) -> dict[str, Any]:
-    registry = Registry(tmp_path, _empty_store)
+def registry(tmp_path, _empty_store) -> Registry:
+    return Registry(tmp_path, _empty_store)
+
+
+@pytest.fixture
+def sides(registry, tmp_path, _empty_store) -> dict[str, Any]:
     shutil.copy(_empty_store, tmp_path / "stock.db")
     return {"stock": SqlAlchemyStore(f"sqlite:///{tmp_path / 'stock.db'}"), "plug-in": registry.store}
 
@@ -136,14 +151,30 @@ def test_what_is_overridden_takes_the_same():
             assert list(theirs.parameters)[: len(named)] == named
 
 
-def test_both_give_the_same(sides, monkeypatch):
+#: What it demands is fulfilled by every version: all calls go the long way.
+EVERYTHING = """
+[[guard]]
+models = ["*"]
+aliases = ["*"]
+stages = ["None", "Staging", "Production", "Archived"]
+versions = true
+require = []
+unsigned = "pass"
+"""
+
+
+@pytest.mark.parametrize("policy", [POLICY, EVERYTHING], ids=["what nobody guards", "what passes"])
+def test_both_give_the_same(policy, registry, sides, monkeypatch):
     monkeypatch.setenv("MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS", "true")
+    registry.change(policy)
+    source = str(registry.good)
     told = {side: [] for side in sides}
     known: dict[str, dict[str, Any]] = {side: {} for side in sides}
     for name, arguments in STEPS:
         if not hasattr(SqlAlchemyStore, name):
             continue
         for side, store in sides.items():
+            known[side]["<good>"] = source
             given = [known[side].get(it, it) if isinstance(it, str) else it for it in arguments]
             answer, value = _answer(getattr(store, name), given)
             told[side].append((name, answer))
