@@ -64,15 +64,20 @@ class Server:
     def upload(self, model: Path) -> tuple[str, str]:
         """Store a model as artifacts of a new run; gives its URI and the run."""
         run = self.post("runs/create", experiment_id="0", start_time=1)["run"]["info"]
-        root = urllib.parse.urlsplit(run["artifact_uri"]).path.strip("/")
+        uri = f"{run['artifact_uri']}/model"
+        self.upload_to(uri, model)
+        return uri, run["run_id"]
+
+    def upload_to(self, uri: str, model: Path) -> None:
+        """Store a model where a run or a logged model has its artifacts."""
+        root = urllib.parse.urlsplit(uri).path.strip("/")
         for file in sorted(path for path in model.rglob("*") if path.is_file()):
-            path = urllib.parse.quote(f"{root}/model/{file.relative_to(model).as_posix()}")
+            path = urllib.parse.quote(f"{root}/{file.relative_to(model).as_posix()}")
             url = f"{self.url}/api/2.0/mlflow-artifacts/artifacts/{path}"
             status, content = _answer(
                 urllib.request.Request(url, file.read_bytes(), dict(self.headers), method="PUT"), 60
             )
             assert status == 200, content
-        return f"{run['artifact_uri']}/model", run["run_id"]
 
     def version(self, name: str, source: str, run_id: str | None = None) -> str:
         body = {"name": name, "source": source, **({"run_id": run_id} if run_id else {})}
@@ -111,16 +116,17 @@ def variables(policy: Path, **more: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def guarded_server(
+def serving_registry(
     directory: Path,
     database: str,
     policy: Path,
     *options: str,
+    artifacts: str | None = None,
     headers: Mapping[str, str] | None = None,
     workers: int = 1,
     **more: str,
 ) -> Iterator[Server]:
     port = free_port()
-    line = command(database, directory / "artifacts", port, *options, workers=workers)
+    line = command(database, artifacts or directory / "artifacts", port, *options, workers=workers)
     with serving(line, port, directory / "server", variables(policy, **more), ready="health") as (_, log):
         yield Server(url=f"http://127.0.0.1:{port}", log=log, headers=headers or {})
