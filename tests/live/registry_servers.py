@@ -26,12 +26,13 @@ class Server:
     url: str
     log: Path
     headers: Mapping[str, str] = field(default_factory=dict)
+    experiment: str = "0"
 
     def ask(
-        self, method: str, path: str, body: Any = None, *, way: str = "api", timeout: float = 60
+        self, method: str, path: str, body: Any = None, *, way: str = "api", api: str = "2.0", timeout: float = 60
     ) -> tuple[int, Any]:
         """The status and the JSON of any answer."""
-        url = f"{self.url}/{way}/2.0/mlflow/{path}"
+        url = f"{self.url}/{way}/{api}/mlflow/{path}"
         content = None if body is None else json.dumps(body).encode()
         if method == "GET" and body is not None:
             url, content = f"{url}?{urllib.parse.urlencode(body)}", None
@@ -63,7 +64,7 @@ class Server:
 
     def upload(self, model: Path) -> tuple[str, str]:
         """Store a model as artifacts of a new run; gives its URI and the run."""
-        run = self.post("runs/create", experiment_id="0", start_time=1)["run"]["info"]
+        run = self.post("runs/create", experiment_id=self.experiment, start_time=1)["run"]["info"]
         uri = f"{run['artifact_uri']}/model"
         self.upload_to(uri, model)
         return uri, run["run_id"]
