@@ -19,7 +19,7 @@ from typing import Any
 import sqlalchemy
 
 from tests.live.registry_servers import Server, command, variables
-from tests.live.servers import await_server, free_port
+from tests.live.servers import PATIENCE, await_server, free_port
 from tests.registry.models import guarded
 from tests.registry.stores import POLICY, UNKNOWN
 
@@ -45,8 +45,12 @@ class Race:
     sources: dict[str, tuple[str, str]] = field(default_factory=dict)
     answers: Counter = field(default_factory=Counter)
 
-    def run(self, seconds: float) -> None:
-        """Start a server, let the clients loose, and kill every process of it in the middle."""
+    def run(self, enough: int) -> None:
+        """Start a server, let the clients loose, and kill every process of it in the middle.
+
+        Args:
+            enough: aliases that have been set, and as many that have been refused, by then.
+        """
         with self.server() as (server, process):
             if not self.sources:
                 for name, layers in (("good", ()), ("bad", (UNKNOWN,))):
@@ -55,7 +59,10 @@ class Race:
             threads = [threading.Thread(target=client.run) for client in clients]
             for thread in threads:
                 thread.start()
-            time.sleep(seconds)
+            deadline = time.monotonic() + PATIENCE
+            while min(sum(client.answers["alias", it] for client in clients) for it in (200, 403)) < enough:
+                assert time.monotonic() < deadline, [client.answers for client in clients]
+                time.sleep(0.01)
             os.killpg(process.pid, signal.SIGKILL)
             for thread in threads:
                 thread.join()
@@ -103,7 +110,7 @@ class Client:
         self.seed, self.answers = seed, Counter[tuple[str, int]]()
 
     def run(self) -> None:
-        does: list[Callable[[str], None]] = [self.alias] * 8 + [self.stage] * 2 + [self.create] * 4
+        does: list[Callable[[str], None]] = [self.alias] * 16 + [self.stage] * 2 + [self.create] * 8
         does += [self.delete_version, self.delete_model, self.rename]
         with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
             while True:
@@ -115,7 +122,7 @@ class Client:
         return status
 
     def alias(self, name: str) -> None:
-        version = str(self.random.randint(1, 3))
+        version = str(self.random.randint(1, 2))
         self.ask("alias", "registered-models/alias", name=name, alias="champion", version=version)
 
     def stage(self, name: str) -> None:

@@ -14,8 +14,8 @@ def test_promotions_raced_and_killed(kind, tmp_path, request):
     database = f"sqlite:///{tmp_path}/registry.db" if kind == "sqlite" else request.getfixturevalue("postgresql_uri")
     race = Race(directory=tmp_path, database=database)
     for _ in range(2):
-        race.run(seconds=4)
+        race.run(enough=10)
         assert race.wrong() == []
-    assert race.answers["alias", 200]
-    assert race.answers["alias", 403]
+    # Without these nothing could have gone wrong.
+    assert race.answers["create", 200]
     assert race.answers["delete model", 200]
