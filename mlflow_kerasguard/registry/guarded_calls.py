@@ -72,7 +72,7 @@ class GuardedCalls(_Store):
         def find(rows: Rows) -> list[Claim]:
             found = _claims(rows.version(version), guards)
             if archived:
-                others = (row for row in rows.versions(stage=stage.capitalize()) if row.version != str(version))
+                others = (row for row in rows.versions(stage=str(stage).capitalize()) if row.version != str(version))
                 found += [claim for row in others for claim in _claims(row, archived)]
             return found
 

@@ -90,8 +90,10 @@ def _is_start_of_server() -> bool:
 
 def _require_usable(watch: PolicyWatch) -> None:
     from mlflow_kerasguard.errors import KerasGuardError
+    from mlflow_kerasguard.registry.time_limits import time_limit
 
     try:
+        time_limit()
         watch.require_usable()
     except KerasGuardError as error:
         # MLflow would print a traceback of any other exception.

@@ -25,7 +25,7 @@ from tests.registry.stores import POLICY, UNKNOWN
 pytestmark = [pytest.mark.live, pytest.mark.filterwarnings("ignore::UserWarning:mlflow")]
 
 SECONDS = 2.0
-MORE = POLICY + '\n[[guard]]\nmodels = ["copies"]\nversions = true\nenvironments = ["serving"]\n'
+MORE = POLICY + '\n[[guard]]\nmodels = ["copies", "versions-*"]\nversions = true\nenvironments = ["serving"]\n'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,12 +117,18 @@ def test_copies_and_names(case):
 
 
 def test_a_logged_models_uri(case):
-    made = case.server.post("logged-models", experiment_id="0", name="logged")["model"]["info"]
-    case.server.upload_to(made["artifact_uri"], case.artifacts.directory.parent / "bad")
-    body = {"name": "guarded-logged", "source": f"models:/{made['model_id']}", "model_id": made["model_id"]}
-    case.server.register("guarded-logged")
-    assert case.server.ask("POST", "model-versions/create", body)[0] == 200
+    def log(name: str) -> dict[str, str]:
+        made = case.server.post("logged-models", experiment_id="0", name=name)["model"]["info"]
+        case.server.upload_to(made["artifact_uri"], case.artifacts.directory.parent / name)
+        return {"source": f"models:/{made['model_id']}", "model_id": made["model_id"]}
+
+    good, bad = log("good"), log("bad")
+    for name in ("guarded-logged", "versions-logged"):
+        case.server.register(name)
+    assert case.server.ask("POST", "model-versions/create", {"name": "guarded-logged", **bad})[0] == 200
     assert "FromTheFuture" in refusal(case.server.alias("guarded-logged", "champion", 1))
+    assert case.server.ask("POST", "model-versions/create", {"name": "versions-logged", **good})[0] == 200
+    assert refusal(case.server.ask("POST", "model-versions/create", {"name": "versions-logged", **bad}))
 
 
 def test_a_runs_uri(case):

@@ -205,7 +205,7 @@ def test_what_isnt_there_is_told_by_mlflow(version, two):
 
 def test_a_deleted_version(two):
     two.store.set_registered_model_alias("guarded", "champion", "1")
-    two.store.delete_model_version("guarded", "1")
+    two.store.delete_model_version("guarded", 1)
     assert two.aliases("guarded") == {}
     with pytest.raises(MlflowException, match="not found"):
         two.store.set_registered_model_alias("guarded", "champion", "1")

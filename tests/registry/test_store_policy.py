@@ -171,6 +171,9 @@ def test_a_server_starts(registry, monkeypatch):
         monkeypatch.delenv("MLFLOW_KERASGUARD_POLICY", raising=False)
         with pytest.raises(SystemExit, match="there is no policy: set `MLFLOW_KERASGUARD_POLICY`"):
             plugin.make_store(f"kerasguard+{registry.uri}")
+        monkeypatch.setenv("MLFLOW_KERASGUARD_TIMEOUT", "soon")
+        with pytest.raises(SystemExit, match="expected seconds"):
+            registry.open()
 
 
 @pytest.mark.parametrize(
