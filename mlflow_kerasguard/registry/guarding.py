@@ -108,11 +108,8 @@ class Guarding:
         return self._undecided(what, "it was changed again and again meanwhile")
 
     def _in_time(self, what: str, judge: Callable[[], T]) -> T:
-        mlflow_error, _ = mlflow_private.exception_class()
         try:
             return self._limit.run(judge)
-        except mlflow_error as error:
-            raise self._undecided(what, str(error)) from error
         except KerasGuardError as error:
             raise self._undecided(what, str(error)) from error
         except Exception as error:

@@ -10,6 +10,7 @@ import pytest
 from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
 from mlflow.exceptions import MlflowException
 
+from mlflow_kerasguard.registry import guards_in_force
 from tests.registry.models import foreign, other
 from tests.registry.stores import POLICY, Registry
 
@@ -245,14 +246,21 @@ def test_nothing_of_a_model_is_read_but_its_signature(two):
     two.store.set_registered_model_alias("guarded", "champion", "1")
 
 
-def test_a_database_that_takes_spellings_for_the_same(two):
-    two.store.db_type = "mysql"
+@pytest.mark.parametrize("database", sorted(guards_in_force.LOOSE_DATABASES))
+def test_a_database_that_takes_spellings_for_the_same(database, two):
+    two.change(POLICY.replace("[[guard]]\n", "[[guard]]\nversions = true\n"))
+    policy = two.store._guarding._watch.current()
     for name, alias in (("guarded", "chàmpion"), ("guàrded", "champion"), ("guarded", "x\N{ZERO WIDTH SPACE}")):
-        policy = two.store._guarding._watch.current()
-        from mlflow_kerasguard.registry import guards_in_force
-
-        assert guards_in_force.of_alias(policy, "mysql", name, alias)
+        assert guards_in_force.of_alias(policy, database, name, alias)
         assert not guards_in_force.of_alias(policy, "postgresql", name, alias)
+    assert guards_in_force.of_alias(policy, database, "guarded", "Champion ")
+    assert not guards_in_force.of_alias(policy, database, "free", "champion")
+    for of in (guards_in_force.of_versions, guards_in_force.about):
+        assert of(policy, database, "guàrded")
+        assert not of(policy, database, "free")
+    assert guards_in_force.of_stage(policy, database, "guàrded", "Production")
+    assert guards_in_force.may_be_tag(database, "kérasguard.record.1", "kerasguard.record.")
+    assert not guards_in_force.may_be_tag(database, "mine", "kerasguard.record.")
 
 
 def test_artifacts_that_are_the_working_directorys(registry, monkeypatch, tmp_path):

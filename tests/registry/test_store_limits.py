@@ -14,7 +14,7 @@ from mlflow.exceptions import MlflowException
 
 from mlflow_kerasguard import mlflow_private
 from mlflow_kerasguard.errors import ModelNotFoundError, UsageError
-from mlflow_kerasguard.registry import version_files
+from mlflow_kerasguard.registry import guarding, version_files
 from mlflow_kerasguard.registry.time_limits import DEFAULT_SECONDS, NotInTimeError, TimeLimit, seconds_of
 from mlflow_kerasguard.registry.version_files import signature_files
 from tests.registry.models import guarded
@@ -104,9 +104,10 @@ def test_a_store_that_never_answers(registry, held, monkeypatch):
     assert registry.aliases("guarded") == {"other": "1"}
 
 
-def test_a_mistake_of_ours_refuses_too(registry, monkeypatch):
+@pytest.mark.parametrize("where", [(mlflow_private, "local_directory"), (guarding, "decide")])
+def test_a_mistake_of_ours_refuses_too(where, registry, monkeypatch):
     registry.add("guarded", registry.good)
-    monkeypatch.setattr(mlflow_private, "local_directory", lambda _: 1 // 0)
+    monkeypatch.setattr(*where, lambda *_, **__: 1 // 0)
     with pytest.raises(MlflowException, match="ZeroDivisionError") as caught:
         registry.store.set_registered_model_alias("guarded", "champion", "1")
     assert caught.value.get_http_status_code() == 400
@@ -174,6 +175,15 @@ def test_local_files_are_plain_ones(tmp_path, monkeypatch):
             break
     monkeypatch.setattr(version_files, "MOST_FILES", 1)
     with pytest.raises(ModelNotFoundError, match="more than 1 files"), signature_files(str(model)):
+        pass
+
+
+def test_files_outside_of_the_store(tmp_path, monkeypatch):
+    guarded(tmp_path / "model")
+    repository = mlflow_private.artifact_repository(str(tmp_path / "store"))[0]
+    monkeypatch.setattr(mlflow_private, "artifact_repository_of_server", lambda _: (repository, "../model"))
+    monkeypatch.setattr(mlflow_private, "local_directory", lambda _: str(tmp_path / "store"))
+    with pytest.raises(ModelNotFoundError, match="outside of the artifact store"), signature_files("x"):
         pass
 
 
