@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlflow_kerasguard.registry.policy_watch import SETTLED_S
 from tests.benchmarks.timing import Figure, median_difference, median_ratio
 from tests.live import postgresql
 from tests.live.registry_races import CLIENTS, Race
@@ -28,6 +29,7 @@ ENOUGH = 20
 def store(scratch: Path, runs: int) -> list[Figure]:
     """The plug-in's store beside MLflow's own."""
     (scratch / "kerasguard.toml").write_text(POLICY)
+    time.sleep(2 * SETTLED_S)  # Servers run for months after that.
     model = guarded(scratch / "model")
     figures = []
     for kind in ("SQLite", "PostgreSQL"):
