@@ -6,12 +6,17 @@ Each is imported when it is called: MLflow takes seconds to import, and checking
 # ruff: noqa: SLF001 - private helpers are what this module is for
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+
+#: `runs:` leads to a store, `models:` to a run or a store.
+_MOST_INDIRECTIONS = 4
 
 
 def _environment() -> Any:
@@ -156,6 +161,77 @@ def artifact_repository(uri: str) -> tuple[Any, str]:
     module = import_module("mlflow.tracking.artifact_utils")
     root, path = module._get_root_uri_and_artifact_path(uri)
     return module.get_artifact_repository(root), str(path)
+
+
+def registry_store_class() -> Any:
+    """The class of MLflow's model registry in a database, which knows of workspaces where they are enabled."""
+    variables = import_module("mlflow.environment_variables")
+    enabled = getattr(variables, "MLFLOW_ENABLE_WORKSPACES", None)  # Older releases have none.
+    if enabled is not None and enabled.get():
+        return import_module("mlflow.store.model_registry.sqlalchemy_workspace_store").WorkspaceAwareSqlAlchemyStore
+    return import_module("mlflow.store.model_registry.sqlalchemy_store").SqlAlchemyStore
+
+
+def registry_tables() -> Any:
+    """The module with the tables of the model registry."""
+    return import_module("mlflow.store.model_registry.dbmodels.models")
+
+
+def artifact_repository_of_server(uri: str) -> tuple[Any, str]:
+    """As :func:`artifact_repository`, also inside ``mlflow server``, which doesn't ask itself over HTTP."""
+    server = _server_handlers()
+    if server is not None:
+        server._get_tracking_store()  # From then on this process's clients ask the server's own database.
+    for _ in range(_MOST_INDIRECTIONS):
+        if not uri.startswith(("runs:", "models:")):
+            break
+        uri = _underlying_uri(uri)
+    if server is None or not server._is_servable_proxied_run_artifact_root(uri):
+        return artifact_repository(uri)
+    path = server._get_proxied_run_artifact_destination_path(uri)
+    scoped = getattr(server, "_get_workspace_scoped_repo_path_if_enabled", None)
+    return server._get_artifact_repo_mlflow_artifacts(), path if scoped is None else scoped(path)
+
+
+def _server_handlers() -> Any:
+    """The part of ``mlflow server`` that answers requests; None where this isn't one of its processes."""
+    return import_module("mlflow.server.handlers") if os.environ.get("_MLFLOW_SERVER_FILE_STORE") else None
+
+
+def _underlying_uri(uri: str) -> str:
+    if uri.startswith("runs:"):
+        kind = import_module("mlflow.store.artifact.runs_artifact_repo").RunsArtifactRepository
+    else:
+        kind = import_module("mlflow.store.artifact.models_artifact_repo").ModelsArtifactRepository
+    return str(kind.get_underlying_uri(uri))
+
+
+def read_replica_uri() -> str | None:
+    """The database that ``mlflow server`` was told to read from, where it isn't the one that it writes to."""
+    return os.environ.get("_MLFLOW_SERVER_READ_REPLICA_BACKEND_STORE")
+
+
+def local_directory(repository: Any) -> str | None:
+    """The directory of a repository that is one."""
+    local = import_module("mlflow.store.artifact.local_artifact_repo").LocalArtifactRepository
+    return str(repository.artifact_dir) if isinstance(repository, local) else None
+
+
+def error_codes() -> Any:
+    """The module with MLflow's error codes."""
+    return import_module("mlflow.protos.databricks_pb2")
+
+
+def registered_model_of(uri: str) -> tuple[str, str] | None:
+    """Name and version in a URI ``models:/NAME/VERSION``; None for any other."""
+    if not uri.startswith("models:"):
+        return None
+    mlflow_error, _ = exception_class()
+    try:
+        parsed = import_module("mlflow.store.artifact.utils.models")._parse_model_uri(uri)
+    except mlflow_error:
+        return None
+    return (parsed.name, str(parsed.version)) if parsed.version is not None else None
 
 
 def serve_command() -> Any:

@@ -23,7 +23,7 @@ _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _DESCRIPTIONS = (".yaml", ".yml", ".txt", ".toml", ".lock")
 _LARGEST_DESCRIPTION = 64 << 20
 #: More files than any model has; who serves a listing without an end shouldn't keep us.
-_MOST_FILES = 100_000
+MOST_FILES = 100_000
 
 #: Whether a download has been judged already, so that nobody else has to.
 is_judged: ContextVar[bool] = ContextVar("is_judged", default=False)
@@ -65,7 +65,7 @@ def _download_small(uri: str, given: Any, directory: Path) -> Collection[str]:
     mlflow_error, _ = mlflow_private.exception_class()
     try:
         repository, root = mlflow_private.artifact_repository(uri) if given is None else (given, "")
-        sizes = dict(_listed(repository, root))
+        sizes = dict(listed_files(repository, root))
         wanted = [name for name, size in sizes.items() if _describes(name, size)]
         if MLMODEL not in sizes:
             raise ModelNotFoundError(f"there is no logged model at `{uri}`: it has no file `{MLMODEL}`")
@@ -84,14 +84,18 @@ def _download_file(repository: Any, root: str, name: str, directory: str) -> Pat
     return Path(repository.download_artifacts(f"{root}/{name}" if root else name, directory))
 
 
-def _listed(repository: Any, root: str) -> Iterator[tuple[str, int]]:
-    """Names and sizes of all files below a path of a repository."""
+def listed_files(repository: Any, root: str) -> Iterator[tuple[str, int]]:
+    """Names and sizes of all files below a path of a repository.
+
+    Raises:
+        ModelNotFoundError: there are more than any model has.
+    """
     folders, count = [root], 0
     while folders:
         for item in repository.list_artifacts(folders.pop() or None):
             count += 1
-            if count > _MOST_FILES:
-                raise ModelNotFoundError(f"the model has more than {_MOST_FILES:,} files")
+            if count > MOST_FILES:
+                raise ModelNotFoundError(f"the model has more than {MOST_FILES:,} files")
             if item.is_dir:
                 folders.append(item.path)
             else:

@@ -4,7 +4,8 @@ A comment in front of a block says what is special about it:
 ``set up: …`` is for people with an empty machine (the example has a test of its own, and the other is
 what continuous integration runs); ``runs in the background`` is a server; what ``builds environments`` takes
 minutes, and is what ``tests/live/test_rebuild.py`` does; ``needs a conda environment`` is what
-``tests/live/test_packing.py`` does; what ``serves until it is ended`` is in ``tests/live/test_starting.py``, and what
+``tests/live/test_packing.py`` does; what ``serves a registry`` is what ``tests/live/test_registry_server.py`` does;
+what ``serves until it is ended`` is in ``tests/live/test_starting.py``, and what
 ``needs Spark`` in ``tests/live/test_spark.py``. Of a Kubernetes manifest the command of the init container is run.
 """
 
@@ -80,7 +81,14 @@ BLOCKS = [
     Block(note=found["note"] or "", language=found["language"], text=found["text"]) for found in BLOCK.finditer(README)
 ]
 SETUPS = {block.note: block.text.strip() for block in BLOCKS if block.note.startswith("set up")}
-ELSEWHERE = {*SETUPS, "builds environments", "needs a conda environment", "serves until it is ended", "needs Spark"}
+ELSEWHERE = {
+    *SETUPS,
+    "builds environments",
+    "needs a conda environment",
+    "serves a registry",
+    "serves until it is ended",
+    "needs Spark",
+}
 RUN_HERE = [block for block in BLOCKS if block.note not in ELSEWHERE]
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.benchmarks import (
     checking,
+    guarded_registry,
     logging,
     packing,
     pins,
@@ -49,6 +50,8 @@ GROUPS = {
     "first-request": requests.first_request,
     "many-requests": requests.memory,
     "spark": spark.udf,
+    "registry-store": guarded_registry.store,
+    "registry-races": guarded_registry.races,
 }
 
 

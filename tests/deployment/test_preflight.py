@@ -91,7 +91,7 @@ def test_files_of_an_environment_that_cant_be_read(registered, logged):
 
 
 def test_a_listing_without_an_end(registered, monkeypatch):
-    monkeypatch.setattr(tracking, "_MOST_FILES", 3)
+    monkeypatch.setattr(tracking, "MOST_FILES", 3)
     with pytest.raises(ModelNotFoundError, match="more than 3 files"):
         preflight(registered, manager="local")
 
