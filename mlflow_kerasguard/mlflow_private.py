@@ -94,6 +94,33 @@ def artifact_repository(uri: str) -> tuple[Any, str]:
     return module.get_artifact_repository(root), str(path)
 
 
+def repository_at(uri: str, tracking_uri: str) -> Any:
+    """The repository whose root is a location of a model version."""
+    mlflow = import_module("mlflow")
+    if mlflow.get_tracking_uri() != tracking_uri:
+        mlflow.set_tracking_uri(tracking_uri)
+    return import_module("mlflow.store.artifact.artifact_repository_registry").get_artifact_repository(uri)
+
+
+def range_request(repository: Any, path: str, start: int, end: int) -> tuple[int, bytes] | None:
+    """Part of a file that MLflow's server hands out, as a status and bytes; None of any other repository.
+
+    Args:
+        repository: of the model.
+        path: of the file, in there.
+        start: the first byte.
+        end: the one after the last.
+    """
+    inner = getattr(repository, "repo", repository)
+    if not isinstance(inner, import_module("mlflow.store.artifact.http_artifact_repo").HttpArtifactRepository):
+        return None
+    request = import_module("mlflow.utils.rest_utils").http_request
+    headers = {"Range": f"bytes={start}-{end - 1}"}
+    with request(inner._host_creds, f"/{path}", "GET", extra_headers=headers, stream=True) as response:
+        # Of what is no part no more is read than the part would have had.
+        return response.status_code, response.raw.read(end - start, decode_content=True)
+
+
 def serve_command() -> Any:
     """``mlflow models serve``, as the click command that it is."""
     return import_module("mlflow.models.cli").serve
@@ -134,3 +161,14 @@ def serving_example(directory: Path) -> str | None:
     models = import_module("mlflow.models")
     example: str | None = models.Model.load(str(directory)).get_serving_input(str(directory))
     return example
+
+
+def registry_client(uri: str | None) -> tuple[Any, str]:
+    """A client of the model registry at a URI, or of the one that is set, and that registry's URI."""
+    mlflow = import_module("mlflow")
+    return mlflow.MlflowClient(registry_uri=uri), str(uri or mlflow.get_registry_uri())
+
+
+def tracking_uri() -> str:
+    """The URI of the tracking store that is set."""
+    return str(import_module("mlflow").get_tracking_uri())

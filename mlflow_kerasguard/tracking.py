@@ -65,7 +65,7 @@ def _download_small(uri: str, given: Any, directory: Path) -> Collection[str]:
     mlflow_error, _ = mlflow_private.exception_class()
     try:
         repository, root = mlflow_private.artifact_repository(uri) if given is None else (given, "")
-        sizes = dict(_listed(repository, root))
+        sizes = dict(listed_files(repository, root))
         wanted = [name for name, size in sizes.items() if _describes(name, size)]
         if MLMODEL not in sizes:
             raise ModelNotFoundError(f"there is no logged model at `{uri}`: it has no file `{MLMODEL}`")
@@ -84,8 +84,12 @@ def _download_file(repository: Any, root: str, name: str, directory: str) -> Pat
     return Path(repository.download_artifacts(f"{root}/{name}" if root else name, directory))
 
 
-def _listed(repository: Any, root: str) -> Iterator[tuple[str, int]]:
-    """Names and sizes of all files below a path of a repository."""
+def listed_files(repository: Any, root: str = "") -> Iterator[tuple[str, int]]:
+    """Names and sizes of all files below a path of one of MLflow's artifact repositories.
+
+    Raises:
+        ModelNotFoundError: there are more than any model has.
+    """
     folders, count = [root], 0
     while folders:
         for item in repository.list_artifacts(folders.pop() or None):

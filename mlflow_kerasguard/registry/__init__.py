@@ -1,0 +1,1 @@
+"""The model registry: what may be promoted, and what the whole of it would do elsewhere."""
