@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mlflow_kerasguard.flavor import log_model, save_model
     from mlflow_kerasguard.loading import load_model
     from mlflow_kerasguard.pyfunc_loading import _load_pyfunc
+    from mlflow_kerasguard.registry.audit.run import audit
     from mlflow_kerasguard.spark.udf import spark_udf
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "_load_pyfunc",
+    "audit",
     "check",
     "load_model",
     "log_model",
@@ -69,6 +71,7 @@ _HOMES = {
     "flavor": ("log_model", "save_model"),
     "loading": ("load_model",),
     "pyfunc_loading": ("_load_pyfunc",),
+    "registry.audit.run": ("audit",),
     "spark.udf": ("spark_udf",),
 }
 

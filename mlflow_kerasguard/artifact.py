@@ -166,9 +166,6 @@ def open_foreign_model(directory: Path, names: Collection[str], read_file: Calla
         directory: one with MLmodel.
         names: all files of the model.
         read_file: reads one of these, by its name.
-
-    Returns:
-        The model. One without a single Keras file is told by its anomalies, or has none that can be read.
     """
     head = _read_head(directory, names, unread=names)
     wanted = [os.path.normpath(name) for name in _foreign_paths(head.own or {})]

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from mlflow_kerasguard.cli_output import require_writable, write_report
 from mlflow_kerasguard.cli_rehearse import count_above_0, ending_in_order, positive
+from mlflow_kerasguard.errors import UsageError
 
 if TYPE_CHECKING:
+    from mlflow_kerasguard.registry.audit.result import Audit
     from mlflow_kerasguard.registry.audit.run import Tell
-    from mlflow_kerasguard.registry.audit.values import Audit
 
 _STATUSES = """\
 exit status:
@@ -94,6 +95,9 @@ def _audit(options: argparse.Namespace) -> tuple[str | None, int]:
             jobs=options.jobs,
             tell=tell,
         )
+    if not found.rows:
+        # Nothing was found to be wrong because nothing was looked at.
+        raise UsageError(f"the registry `{found.registry}` has no versions, or none that were asked for")
     text = AUDIT_FORMATS[options.format](found)
     if options.output is not None:
         write_report(options.output, text)

@@ -210,11 +210,7 @@ MODEL_KEYS = ("model", "weights", "optimizer_weights")
 
 
 def from_document(document: Reader, model: ModelSpec | None = None) -> CompatibilitySignature:
-    """The signature that a document holds.
-
-    Args:
-        document: of :func:`read_document`.
-        model: what the same values of ``MODEL_KEYS`` have given before, where they have.
+    """The signature that a document holds; ``model`` is what the same values of ``MODEL_KEYS`` gave before.
 
     Raises:
         SignatureError: names the key that is missing or wrong.

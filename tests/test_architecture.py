@@ -32,13 +32,14 @@ LAYERS = {
     "tools of the flavor": "keras_runtime scoring_server custom_code custom_code.* contracts comparison golden example_inputs wheels wheels.* pinning pinning.* packing packing.* staging",
     "flavor": "recording saving loading pyfunc_loading serving serving.* spark spark.executors rehearsal rehearsal.* flavor",
     "rebuild and deployment": "rebuild rebuild.* deployment deployment.* spark.udf spark.result_types",
-    "surface": "(package) cli cli_pack cli_rehearse cli_serve __main__",
+    "registry": "registry registry.*",
+    "surface": "(package) cli cli_audit cli_output cli_pack cli_rehearse cli_serve __main__",
 }
 
 #: `reports` stands beside the layers: it sees these alone, and these alone see it.
-#: `rebuild.outcome` holds values as `findings` does: what came of loads, instead of what a check says.
-REPORTS_SEE = {"findings", "rebuild.outcome"}
-SEE_REPORTS = {"cli", "cli_rehearse", "findings"}
+#: `rebuild.outcome` and those of `registry.audit` hold values as `findings` does: what came of loads, and of audits.
+REPORTS_SEE = {"findings", "rebuild.outcome", "registry.audit.result", "registry.audit.values"}
+SEE_REPORTS = {"cli", "cli_audit", "cli_rehearse", "findings"}
 
 HEAVY = "keras tensorflow tf_keras jax torch mlflow"
 

@@ -66,17 +66,19 @@ class Blocks:
 
     def _get(self, number: int) -> None:
         start = number * BLOCK
-        end = min(start + BLOCK, self.size)
         try:
-            if self.fetched >= self.most:
-                raise TooMuchError(f"more than {self.most * BLOCK:,} bytes of it would have to be fetched")
-            self.fetched += 1
-            data = self.fetch(start, end)
-            if len(data) != end - start:
-                raise OSError(f"{len(data):,} bytes arrived where {end - start:,} were asked for")
-            self._known[number] = data
+            self._known[number] = self._fetched(start, min(start + BLOCK, self.size))
         except OSError as error:
             self.problem = error
+
+    def _fetched(self, start: int, end: int) -> bytes:
+        if self.fetched >= self.most:
+            raise TooMuchError(f"more than {self.most * BLOCK:,} bytes of it would have to be fetched")
+        self.fetched += 1
+        data = self.fetch(start, end)
+        if len(data) != end - start:
+            raise OSError(f"{len(data):,} bytes arrived where {end - start:,} were asked for")
+        return data
 
 
 class RangedWindow(Window):

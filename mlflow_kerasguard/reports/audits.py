@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from mlflow_kerasguard.registry.audit.values import Audit, AuditedEnvironment, Cell, Change, Row, Status
+from mlflow_kerasguard.registry.audit.result import Audit, Change
+from mlflow_kerasguard.registry.audit.values import AuditedEnvironment, Cell, Row, Status
 from mlflow_kerasguard.reports.text import plain
 
 #: Columns of the table: it is read in terminals and pasted into tickets.

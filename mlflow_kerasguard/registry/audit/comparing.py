@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from mlflow_kerasguard.errors import UsageError
 from mlflow_kerasguard.registry.audit.ledger import Saved
-from mlflow_kerasguard.registry.audit.values import AuditedEnvironment, Cell, Change, ChangeKind, Row, Status
+from mlflow_kerasguard.registry.audit.result import Change, ChangeKind
+from mlflow_kerasguard.registry.audit.values import AuditedEnvironment, Cell, Row, Status
 
 #: What there is to say of a pair of statuses; any other that differs has changed.
 _SOUND = Status.COMPATIBLE

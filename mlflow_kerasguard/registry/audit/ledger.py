@@ -50,11 +50,18 @@ def read_saved(path: Path) -> Saved:
     Raises:
         UsageError: there is no such file, or it is something else.
     """
+    _require_file(path)
     try:
         with path.open("rb") as stream:
             return _read(stream, path)
     except OSError as error:
         raise UsageError(f"the audit `{path}` can't be read: {error.strerror or error}") from error
+
+
+def _require_file(path: Path) -> None:
+    """Refuse devices and pipes, which may never end."""
+    if path.exists() and not path.is_file():
+        raise UsageError(f"`{path}` isn't a file; expected one that `--save` wrote, or may write")
 
 
 def _read(stream: IO[bytes], path: Path) -> Saved:
@@ -66,7 +73,7 @@ def _read(stream: IO[bytes], path: Path) -> Saved:
             _take(saved, json.loads(line), is_first=number == 1)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise UsageError(
-                f"`{path}`, line {number}, isn't of an audit's file ({type(error).__name__}: {error}); expected one that "
+                f"`{path}`, line {number}, isn't of an audit's file ({type(error).__name__}: {error}); expected what "
                 "`--save` wrote"
             ) from error
         saved.end += len(line)
@@ -99,6 +106,7 @@ class Ledger:
     def __init__(self, path: Path, registry: str) -> None:
         self._path = path
         self._registry = registry
+        _require_file(path)
         try:
             self._stream = path.open("a+b")
         except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
@@ -34,8 +35,13 @@ class Registry:
 
     @classmethod
     def at(cls, uri: str | None) -> Registry:
-        """The registry at a URI; None for the one that MLflow is set to."""
+        """The registry at a URI; None for the one that MLflow is set to.
+
+        Raises:
+            UsageError: it is a file of SQLite that isn't there.
+        """
         client, found = mlflow_private.registry_client(uri)
+        _require_database(found)
         return cls(client, without_password(found))
 
     def versions(self, filter: str | None, *, aliased: bool) -> list[RegisteredVersion]:
@@ -114,6 +120,13 @@ def _version(found: Any, aliases: dict[tuple[str, str], tuple[str, ...]]) -> Reg
         updated=int(found.last_updated_timestamp or 0),
         problem=problem,
     )
+
+
+def _require_database(uri: str) -> None:
+    """MLflow would make a new one, in which there is nothing to find."""
+    path = uri.partition("?")[0].removeprefix("sqlite:///")
+    if path != uri.partition("?")[0] and path and not Path(path).exists():
+        raise UsageError(f"there is no registry at `{uri}`: no file `{path}`")
 
 
 def without_password(uri: str) -> str:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
-from typing import Any
+from typing import IO, Any
 
 #: Run with ``-I``: nothing but the path that it is given decides what it imports.
 _CODE = """\
@@ -67,7 +67,8 @@ class Process:
     given: dict[int, Task] = field(default_factory=dict)
     started: dict[int, float] = field(default_factory=dict)
     _process: subprocess.Popen[str] = field(init=False)
-    _errors: Any = field(init=False)
+    _errors: IO[bytes] = field(init=False)
+    _listener: threading.Thread = field(init=False)
 
     def __post_init__(self) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
@@ -82,15 +83,17 @@ class Process:
             encoding="utf-8",
             env=dict(self.variables),
         )
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
         self._send(self.first)
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            # A process that is killed may end in the middle of a line.
-            with contextlib.suppress(ValueError):
-                self.heard.put((self, json.loads(line)))
+        with self._process.stdout as stream:
+            for line in stream:
+                # A process that is killed may end in the middle of a line.
+                with contextlib.suppress(ValueError):
+                    self.heard.put((self, json.loads(line)))
         self.heard.put((self, None))
 
     def give(self, tasks: Sequence[Task]) -> None:
@@ -118,8 +121,9 @@ class Process:
         now = time.monotonic()
         return [number for number, since in self.started.items() if now - since > limit]
 
-    def end(self) -> None:
-        """End it at once."""
+    def end(self) -> str:
+        """End it at once, if it hasn't; gives how it ended, and what it said last on standard error."""
+        status = self._process.poll()
         self._process.kill()
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
@@ -127,12 +131,12 @@ class Process:
         with contextlib.suppress(subprocess.TimeoutExpired):
             # One that waits for a file system that is gone can't be ended.
             self._process.wait(_END_S)
+        self._listener.join(_END_S)
+        return f"it ended with status {status}{self._last_words()}"
 
-    def last_words(self) -> str:
-        """What it said last on standard error, and how it ended."""
-        self._errors.seek(0, os.SEEK_END)
-        self._errors.seek(max(0, self._errors.tell() - _SHOWN))
-        said = " ".join(self._errors.read().decode("utf-8", errors="replace").split())
-        self._errors.close()
-        status = self._process.wait()
-        return f"it ended with status {status}{f': {said}' if said else ''}"
+    def _last_words(self) -> str:
+        with self._errors:
+            self._errors.seek(0, os.SEEK_END)
+            self._errors.seek(max(0, self._errors.tell() - _SHOWN))
+            said = " ".join(self._errors.read().decode("utf-8", errors="replace").split())
+        return f": {said}" if said else ""

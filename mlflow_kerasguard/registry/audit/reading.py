@@ -149,7 +149,8 @@ def read_local(directory: Path, signatures: Signatures) -> ReadVersion:
         NotReadError: there is nothing to judge.
     """
     _require(directory, MLMODEL, LARGEST_MLMODEL)
-    if _size(directory / SIGNATURE) is not None:
+    if os.path.lexists(directory / SIGNATURE):
+        # A pipe in its place would be waited for.
         _require(directory, SIGNATURE, MAX_BYTES)
     names = _names_below(directory)
     stamp = stamp_of(directory)
@@ -213,10 +214,17 @@ def _size(path: Path) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False  # Too long for a path, or with a NUL.
+
+
 def _require(directory: Path, name: str, largest: int) -> None:
     size = _size(directory / name)
     if size is None:
-        where = "has no file" if directory.is_dir() else "isn't there: no file"
+        where = "has no file" if _is_directory(directory) else "isn't there: no file"
         raise NotReadError(Status.UNREACHABLE, f"its source {where} `{name}`")
     if size > largest:
         raise NotReadError(Status.NOT_JUDGED, f"its `{name}` has {size:,} bytes, more than {largest:,}")

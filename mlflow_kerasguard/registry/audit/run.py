@@ -16,15 +16,8 @@ from mlflow_kerasguard.registry.audit.comparing import changes
 from mlflow_kerasguard.registry.audit.ledger import Ledger, Saved, read_saved
 from mlflow_kerasguard.registry.audit.listing import Registry
 from mlflow_kerasguard.registry.audit.process import Task
-from mlflow_kerasguard.registry.audit.values import (
-    Audit,
-    AuditedEnvironment,
-    Cell,
-    Contents,
-    RegisteredVersion,
-    Row,
-    Status,
-)
+from mlflow_kerasguard.registry.audit.result import Audit
+from mlflow_kerasguard.registry.audit.values import AuditedEnvironment, Cell, Contents, RegisteredVersion, Row, Status
 from mlflow_kerasguard.registry.audit.workers import Answer, Workers
 
 TIME_LIMIT_S = 60.0

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import IO, Any
 
+from mlflow_kerasguard import mlflow_private
 from mlflow_kerasguard.errors import KerasGuardError
 from mlflow_kerasguard.registry.audit.environments import read_environments
 from mlflow_kerasguard.registry.audit.judging import Judge, shortened
@@ -105,6 +106,8 @@ class Worker:
             self._answer(task, *self._try(task))
         elsewhere = [task for task in batch if local_path(task["location"]) is None]
         if elsewhere:
+            # Importing MLflow takes seconds, which aren't any version's.
+            mlflow_private.exception_class()
             self._pool = self._pool or ThreadPoolExecutor(THREADS)
             reading = {self._pool.submit(self._try, task): task for task in elsewhere}
             for done in as_completed(reading):

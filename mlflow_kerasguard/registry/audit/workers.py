@@ -177,7 +177,7 @@ class Workers:
 
     def _end_the_dead(self, process: Process) -> None:
         self._deaths += not process.started
-        words = process.last_words()
+        words = process.end()
         if self._deaths >= _DEATHS:
             raise KerasGuardError(f"the processes that read versions don't work: {words}")
         self._bury(process, list(process.started), f"reading it ended the process that did: {words}")
