@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,6 +84,8 @@ def _audit(options: argparse.Namespace) -> tuple[str | None, int]:
     from mlflow_kerasguard.reports.audits import AUDIT_FORMATS
 
     require_writable(options.output)
+    # It takes minutes, and what it asks of databases goes round in circles.
+    gc.enable()
     with ending_in_order(), _told() as tell:
         found = audit(
             options.against,

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from tests.benchmarks import (
+    audit,
     checking,
     logging,
     packing,
@@ -49,6 +50,7 @@ GROUPS = {
     "first-request": requests.first_request,
     "many-requests": requests.memory,
     "spark": spark.udf,
+    "audit": audit.audit,
 }
 
 

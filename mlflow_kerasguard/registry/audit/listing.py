@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -32,6 +32,7 @@ class Registry:
 
     client: Any
     uri: str
+    _locations: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @classmethod
     def at(cls, uri: str | None) -> Registry:
@@ -57,6 +58,7 @@ class Registry:
         mlflow_error, _ = mlflow_private.exception_class()
         try:
             aliases = self._aliases()
+            self._locations.update(mlflow_private.storage_locations(self.client))
             listed = [_version(found, aliases) for found in self._pages(filter)]
         except (mlflow_error, OSError) as error:
             raise UsageError(f"the registry `{self.uri}` can't be listed: {error}") from error
@@ -96,6 +98,9 @@ class Registry:
         """
         if not version.source.startswith("models:"):
             return version.source
+        known = self._locations.get((version.name, version.version))
+        if known is not None:
+            return known
         mlflow_error, _ = mlflow_private.exception_class()
         try:
             return str(self.client.get_model_version_download_uri(version.name, version.version))

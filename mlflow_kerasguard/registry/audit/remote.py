@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -125,10 +126,12 @@ def _read_parts(repository: Any, name: str, sizes: Mapping[str, int], copies: Pa
         return got[1]
 
     blocks = Blocks(fetch, size, _MOST_BLOCKS)
-    spec = read_window(RangedWindow(blocks, 0, size), Path(name).name, name)
+    spec = None
+    with contextlib.suppress(OSError):
+        spec = read_window(RangedWindow(blocks, 0, size), Path(name).name, name)
     if isinstance(blocks.problem, TooMuchError):
         raise NotReadError(Status.NOT_JUDGED, f"its file `{name}` has {size:,} bytes; {blocks.problem}")
-    if blocks.problem is not None:
+    if blocks.problem is not None or spec is None:
         raise NotReadError(Status.UNREACHABLE, f"its file `{name}` can't be read: {blocks.problem}")
     return spec
 
