@@ -42,7 +42,7 @@ def render_table(audit: Audit) -> str:
 
 
 def _fields(audit: Audit) -> list[str]:
-    fields = {"registry": plain(audit.registry), "versions": counted(audit)}
+    fields = {"registry": plain(audit.registry), "audited": counted(audit)}
     if audit.reused:
         fields["reused"] = f"{audit.reused:,} hadn't changed since they were saved, and weren't read again"
     return [line for label, value in fields.items() for line in _wrapped(value, first=label.ljust(10))]
@@ -50,7 +50,6 @@ def _fields(audit: Audit) -> list[str]:
 
 def counted(audit: Audit) -> str:
     """How many versions of what kind there are."""
-    models = len({(row.listed.workspace, row.listed.name) for row in audit.rows})
     kinds = {
         "guarded": sum(row.contents.guarded for row in audit.rows),
         "not guarded": sum(row.contents.flavor in {"keras", "tensorflow"} for row in audit.rows),
@@ -61,7 +60,7 @@ def counted(audit: Audit) -> str:
     }
     kinds["not read"] = len(audit.rows) - sum(kinds.values())
     said = ", ".join(f"{number:,} {kind}" for kind, number in kinds.items() if number)
-    return f"{len(audit.rows):,} of {models:,} model{'s' * (models != 1)}{f': {said}' if said else ''}"
+    return f"{_extent(audit.rows)}{f': {said}' if said else ''}"
 
 
 def _environment(audit: Audit, number: int) -> list[str]:
@@ -247,6 +246,7 @@ def render_html(audit: Audit) -> str:
         extent=_extent,
         symbols=SYMBOLS,
         order=list(Status),
+        present=[status for status in Status if status in audit.statuses],
         bad=_BAD,
         open=_OPEN,
         change_text=change_text,
