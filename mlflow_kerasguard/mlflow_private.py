@@ -102,6 +102,11 @@ def repository_at(uri: str, tracking_uri: str) -> Any:
     return import_module("mlflow.store.artifact.artifact_repository_registry").get_artifact_repository(uri)
 
 
+def download_file(repository: Any, path: str, destination: Path) -> None:
+    """Fetch one file, without asking first whether it is a directory."""
+    getattr(repository, "repo", repository)._download_file(path, str(destination))
+
+
 def range_request(repository: Any, path: str, start: int, end: int) -> tuple[int, bytes] | None:
     """Part of a file that MLflow's server hands out, as a status and bytes; None of any other repository.
 

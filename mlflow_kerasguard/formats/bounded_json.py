@@ -25,6 +25,8 @@ _MAX_REPORTED = 10
 # The closing quote is optional: a match that can't fail never backtracks, so time stays linear.
 _STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 _NO_BRACKETS = bytes(code for code in range(256) if code not in b"[]{}")
+#: A document of ten thousand layers has as many.
+_MANY_QUOTES = 2_000_000
 _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -65,9 +67,18 @@ def parse_json(data: bytes, where: str, *, damaged: str = "config-damaged") -> P
 
 def _is_too_deep(data: bytes) -> bool:
     """Whether the brackets outside of strings nest too deep, found without recursion."""
-    brackets = _STRINGS.sub(b"", data).translate(None, _NO_BRACKETS)
+    outside = _outside_strings(data) if data.count(b'"') < _MANY_QUOTES else _STRINGS.sub(b"", data)
+    brackets = outside.translate(None, _NO_BRACKETS)
     depths = accumulate(map(_STEP.__getitem__, brackets))
     return next(filter(MAX_DEPTH.__lt__, depths), None) is not None
+
+
+def _outside_strings(data: bytes) -> bytes:
+    """The same several times as fast, at the cost of an object for each string."""
+    if b"\\" in data:
+        # In this order: of backslashes before a quote an odd number escapes it.
+        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return b"".join(data.split(b'"')[::2])
 
 
 def _reason(error: Exception) -> str:

@@ -86,3 +86,18 @@ def test_sound_json_comes_through_unchanged(value, ascii_only):
 @settings(deadline=None)
 def test_any_bytes_are_taken_without_an_error(data):
     parse_json(data, "config.json")
+
+
+@given(NESTED, st.booleans())
+@settings(deadline=None)
+def test_both_ways_to_leave_strings_out_agree(value, ascii_only):
+    data = json.dumps({"a": [value, '\\"[', "\\\\", "{"]}, ensure_ascii=ascii_only).encode()
+    left = bounded_json._STRINGS.sub(b"", data)
+    assert [bounded_json._outside_strings(data).count(b) for b in b"[]{}"] == [left.count(b) for b in b"[]{}"]
+    assert json.loads(data)["a"][0] == value
+
+
+def test_a_document_of_quotes_alone_costs_no_memory(monkeypatch):
+    monkeypatch.setattr(bounded_json, "_MANY_QUOTES", 10)
+    text = b'["[", ["]", ' + b"[" * 300 + b'"x"' * 20
+    assert parse_json(text, "config.json").anomalies[0].kind == "json-too-deep"

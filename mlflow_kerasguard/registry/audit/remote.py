@@ -84,11 +84,10 @@ def _fetch(repository: Any, name: str, sizes: Mapping[str, int], largest: int, c
     """Fetch a file, to where it belongs."""
     if sizes[name] > largest:
         raise NotReadError(Status.NOT_JUDGED, f"its `{name}` has {sizes[name]:,} bytes, more than {largest:,}")
-    place = (copies / name).parent
-    place.mkdir(parents=True, exist_ok=True)
-    arrived = copies / "arrived"
-    arrived.mkdir(exist_ok=True)
-    return Path(repository.download_artifacts(name, str(arrived))).replace(copies / name)
+    place = copies / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    mlflow_private.download_file(repository, name, place)
+    return place
 
 
 def _read_foreign(repository: Any, sizes: Mapping[str, int], copies: Path) -> ReadVersion:
