@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from mlflow_kerasguard.cli import main
-from tests.registry.models import NEW, OLD, YOUNG, guarded, register
+from tests.registry.audit.models import NEW, OLD, YOUNG, guarded, register
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:mlflow")
 

@@ -1,1 +1,1 @@
-"""The model registry: what may be promoted, and what the whole of it would do elsewhere."""
+"""Models in MLflow's registry: promotion, enforcement on the server, the whole fleet, adoption."""

@@ -51,6 +51,7 @@ GROUPS = {
     "many-requests": requests.memory,
     "spark": spark.udf,
     "audit": audit.audit,
+    "audit-postgresql": audit.audit_on_postgresql,
 }
 
 

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from tests.benchmarks.fleet import AGAINST, Fleet, make_fleet
@@ -34,6 +35,17 @@ def audit(scratch: Path, runs: int) -> list[Figure]:
     """On SQLite, with the signatures on local files."""
     fleet = make_fleet(scratch, f"sqlite:///{scratch}/registry.db", models=VERSIONS // 25)
     return [*_figures(scratch, fleet, runs, "SQLite")]
+
+
+def audit_on_postgresql(scratch: Path, runs: int) -> list[Figure]:
+    """The same with the registry on PostgreSQL; the files are where they were."""
+    if find_spec("tests.live.postgresql") is None:
+        return []
+    from tests.live import postgresql
+
+    with postgresql.running() as server:
+        fleet = make_fleet(scratch, server.database(), models=VERSIONS // 25)
+        return _figures(scratch, fleet, runs, "PostgreSQL")
 
 
 def _figures(scratch: Path, fleet: Fleet, runs: int, database: str) -> list[Figure]:

@@ -17,7 +17,7 @@ import pytest
 from mlflow_kerasguard.registry.audit.ledger import read_saved
 from tests.benchmarks.models import dense_stack
 from tests.live.servers import PATIENCE, clean_variables, free_port, serving
-from tests.registry.models import NEW, OLD, YOUNG, foreign, guarded, write_mlmodel
+from tests.registry.audit.models import NEW, OLD, YOUNG, foreign, guarded, write_mlmodel
 
 pytestmark = pytest.mark.live
 

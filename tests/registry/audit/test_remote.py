@@ -14,8 +14,8 @@ from mlflow_kerasguard.registry.audit import reading, remote
 from mlflow_kerasguard.registry.audit.reading import NotReadError, Signatures, read_local, reader
 from mlflow_kerasguard.registry.audit.values import Status
 from tests.benchmarks.models import dense_stack
-from tests.registry.artifact_server import serving_artifacts
-from tests.registry.models import YOUNG, broken, foreign, guarded, other, write_mlmodel
+from tests.registry.audit.artifact_server import serving_artifacts
+from tests.registry.audit.models import YOUNG, broken, foreign, guarded, other, write_mlmodel
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:mlflow")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.registry.models import YOUNG, broken, foreign, guarded, other, register
+from tests.registry.audit.models import YOUNG, broken, foreign, guarded, other, register
 
 #: Of a registered model's name, what MLflow lets pass.
 ODD = "odd name @#?é%'"

@@ -17,7 +17,7 @@ from mlflow_kerasguard.registry.audit.reading import NotReadError, Signatures, l
 from mlflow_kerasguard.registry.audit.values import Status
 from tests.conftest import sign_again
 from tests.files import dense, layer
-from tests.registry.models import NEW, OLD, YOUNG, broken, foreign, guarded, other, write_mlmodel
+from tests.registry.audit.models import NEW, OLD, YOUNG, broken, foreign, guarded, other, write_mlmodel
 
 PLACES = {
     "/a/b": Path("/a/b"),

@@ -16,8 +16,8 @@ from mlflow_kerasguard.registry.audit.result import ChangeKind
 from mlflow_kerasguard.registry.audit.run import audit
 from mlflow_kerasguard.registry.audit.values import Status
 from mlflow_kerasguard.registry.audit.workers import PATIENCE
-from tests.registry.conftest import ODD
-from tests.registry.models import NEW, OLD, YOUNG, guarded, register
+from tests.registry.audit.conftest import ODD
+from tests.registry.audit.models import NEW, OLD, YOUNG, guarded, register
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:mlflow")
 
