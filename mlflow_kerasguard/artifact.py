@@ -160,13 +160,7 @@ def flavor_names(directory: Path) -> tuple[str, ...]:
 
 
 def open_foreign_model(directory: Path, names: Collection[str], read_file: Callable[[str], ModelSpec]) -> ModelSpec:
-    """Read a model of another flavor that is elsewhere, as far as it has to be.
-
-    Args:
-        directory: one with MLmodel.
-        names: all files of the model.
-        read_file: reads one of these, by its name.
-    """
+    """Read a model of another flavor that is elsewhere: MLmodel is in ``directory``, and ``read_file`` has the rest."""
     head = _read_head(directory, names, unread=names)
     wanted = [os.path.normpath(name) for name in _foreign_paths(head.own or {})]
     found = next((name for name in wanted if name in names), None)
@@ -243,7 +237,7 @@ class _Unreadable(Exception):
     """MLmodel can't be used; the text says why."""
 
 
-def _flavors(directory: Path) -> Mapping[str, Mapping[str, Any]]:
+def _flavors(directory: Path) -> Mapping[str, Mapping[str, str]]:
     """The flavors in MLmodel."""
     import yaml
 
@@ -258,7 +252,9 @@ def _flavors(directory: Path) -> Mapping[str, Mapping[str, Any]]:
     flavors = document.get("flavors") if isinstance(document, dict) else None
     if not isinstance(flavors, dict):
         raise _Unreadable("it has no `flavors`")
-    return {str(name): flavor for name, flavor in flavors.items() if isinstance(flavor, dict)}
+    # A few lines of YAML can stand for more than any memory holds: what isn't text is asked for by nobody.
+    found = {str(name): flavor for name, flavor in flavors.items() if isinstance(flavor, dict)}
+    return {name: {k: v for k, v in flavor.items() if isinstance(v, str)} for name, flavor in found.items()}
 
 
 def _foreign_paths(own: Mapping[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from mlflow_kerasguard import mlflow_private
 from mlflow_kerasguard.errors import UsageError
@@ -84,7 +85,9 @@ def audit(
         _require(time_limit=time_limit, jobs=jobs)
         if ledger is not None:
             ledger.begin(environments)
-        for row, is_new in run.rows(_workers(run, texts, time_limit, jobs)):
+        # What processes that are ended leave behind goes with it.
+        copies = stack.enter_context(TemporaryDirectory(prefix="kerasguard-audit-", ignore_cleanup_errors=True))
+        for row, is_new in run.rows(_workers(run, texts, time_limit, jobs, copies)):
             if ledger is not None and is_new:
                 ledger.add(row)
             if tell is not None:
@@ -205,14 +208,14 @@ class _Run:
         return row, row != earlier
 
 
-def _workers(run: _Run, against: Sequence[str | None], time_limit: float, jobs: int | None) -> Workers:
+def _workers(run: _Run, against: Sequence[str | None], time_limit: float, jobs: int | None, copies: str) -> Workers:
     cores = len(os.sched_getaffinity(0)) if jobs is None else jobs
     most = min(cores, _MOST_JOBS) if jobs is None else jobs
     count = len(run.versions)
     batch = max(1, min(_BATCH, count // (most * 2)))
     return Workers(
         first={"against": against, "tracking_uri": mlflow_private.tracking_uri()},
-        variables=_variables(time_limit),
+        variables=_variables(time_limit, copies),
         jobs=max(1, min(most, -(-count // batch))),
         batch=batch,
         time_limit=time_limit,
@@ -220,8 +223,8 @@ def _workers(run: _Run, against: Sequence[str | None], time_limit: float, jobs: 
     )
 
 
-def _variables(time_limit: float) -> Mapping[str, str]:
+def _variables(time_limit: float, copies: str) -> Mapping[str, str]:
     """This process's, with an MLflow that doesn't go on asking for minutes."""
     seconds = str(max(1, int(time_limit / 2)))
     asked = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": seconds}
-    return {**asked, "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false", **os.environ}
+    return {**asked, "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false", **os.environ, "TMPDIR": copies}

@@ -6,10 +6,10 @@ print to standard output, which is its answer.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import queue
+import resource
 import signal
 import sys
 import threading
@@ -37,13 +37,15 @@ THREADS = 8
 
 #: No file that is fetched may be larger, whatever its server says of it.
 _LARGEST_FILE = 256 << 20
+#: Of the heap, in bytes; a signature of ten thousand layers takes a tenth of it.
+_MOST_MEMORY = 4 << 30
 
 
 def main() -> None:
     """Do as standard input says, until it ends."""
     # Ctrl-C goes to everybody on the terminal; the one who started this one decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _limit_files()
+    _limit_resources()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
     first = json.loads(sys.stdin.readline())
@@ -71,12 +73,12 @@ def _batches() -> queue.Queue[list[dict[str, Any]] | None]:
     return arrived
 
 
-def _limit_files() -> None:
-    with contextlib.suppress(ImportError, ValueError, OSError):
-        import resource
-
-        _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (_LARGEST_FILE, most))
+def _limit_resources() -> None:
+    """Let what a version makes of this process end with an error, and not with the machine."""
+    for limit, value in ((resource.RLIMIT_FSIZE, _LARGEST_FILE), (resource.RLIMIT_DATA, _MOST_MEMORY)):
+        _, most = resource.getrlimit(limit)
+        if most == resource.RLIM_INFINITY or most > value:
+            resource.setrlimit(limit, (value, most))
 
 
 def _tell(answers: IO[str], message: Mapping[str, Any]) -> None:
@@ -131,7 +133,9 @@ class Worker:
             message = self._judged(version, task["digests"])
         else:
             assert problem is not None
-            message = _told(Contents(flavor=problem.flavor), dict.fromkeys(task["digests"], problem.cell))
+            directory = local_path(task["location"])
+            contents = Contents(flavor=problem.flavor, stamp="" if directory is None else stamp_of(directory))
+            message = _told(contents, dict.fromkeys(task["digests"], problem.cell))
             message["silent"] = problem.silent
         with self._lock:
             _tell(self._answers, {"id": task["id"], **message})
@@ -151,6 +155,11 @@ def _is_unchanged(task: Mapping[str, Any]) -> bool:
 
 def _told(contents: Contents, cells: Mapping[str, Cell]) -> dict[str, Any]:
     return {
-        "contents": [contents.flavor, contents.summary, contents.signature_sha256, contents.stamp],
+        "contents": [
+            shortened(contents.flavor),
+            shortened(contents.summary),
+            contents.signature_sha256,
+            contents.stamp,
+        ],
         "cells": {digest: [cell.status.value, cell.codes, cell.reason] for digest, cell in cells.items()},
     }

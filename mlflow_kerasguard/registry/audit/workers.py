@@ -170,6 +170,7 @@ class Workers:
         for process in [item for item in self._processes if item.late(self.time_limit)]:
             # What several threads began together is late together, but for moments.
             late = process.late(self.time_limit * _NEARLY)
+            self._processes.remove(process)
             process.end()
             for task in (process.given[number] for number in late):
                 self._silent[root_of(task.location)] += 1
@@ -177,6 +178,7 @@ class Workers:
 
     def _end_the_dead(self, process: Process) -> None:
         self._deaths += not process.started
+        self._processes.remove(process)
         words = process.end()
         if self._deaths >= _DEATHS:
             raise KerasGuardError(f"the processes that read versions don't work: {words}")
@@ -184,7 +186,6 @@ class Workers:
 
     def _bury(self, process: Process, blamed: Iterable[int], reason: str) -> None:
         """Answer for what is to blame; the rest is given to another."""
-        self._processes.remove(process)
         for number in blamed:
             self._answered.append((number, _unreachable(process.given.pop(number), reason)))
         self._again.extend(process.given.values())
