@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,6 +87,9 @@ def _audit(options: argparse.Namespace) -> tuple[str | None, int]:
     require_writable(options.output)
     # It takes minutes, and what it asks of databases goes round in circles.
     gc.enable()
+    # By default MLflow asks a server that is gone for minutes.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
     with ending_in_order(), _told() as tell:
         found = audit(
             options.against,

@@ -168,6 +168,17 @@ def serving_example(directory: Path) -> str | None:
     return example
 
 
+def is_silence(error: BaseException | None) -> bool:
+    """Whether an error comes from a server that isn't there or doesn't answer."""
+    exceptions = import_module("requests.exceptions")
+    kinds = (exceptions.ConnectionError, exceptions.Timeout, ConnectionError, TimeoutError)
+    while error is not None:
+        if isinstance(error, kinds):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def registry_client(uri: str | None) -> tuple[Any, str]:
     """A client of the model registry at a URI, or of the one that is set, and that registry's URI."""
     mlflow = import_module("mlflow")

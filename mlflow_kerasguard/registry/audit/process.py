@@ -25,6 +25,8 @@ main()
 
 _SHOWN = 600
 _END_S = 2.0
+#: Seconds in which a process reads its environments, or imports MLflow, on a machine that has a lot to do.
+STARTING_S = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,7 @@ class Process:
     variables: Mapping[str, str]
     given: dict[int, Task] = field(default_factory=dict)
     started: dict[int, float] = field(default_factory=dict)
+    heard_at: float = field(default_factory=time.monotonic)
     _process: subprocess.Popen[str] = field(init=False)
     _errors: IO[bytes] = field(init=False)
     _listener: threading.Thread = field(init=False)
@@ -110,6 +113,7 @@ class Process:
 
     def note(self, message: Mapping[str, Any]) -> Task | None:
         """Take in what it said; gives the task that is done with."""
+        self.heard_at = time.monotonic()
         if "started" in message:
             self.started[message["started"]] = time.monotonic()
             return None
@@ -121,9 +125,16 @@ class Process:
         now = time.monotonic()
         return [number for number, since in self.started.items() if now - since > limit]
 
-    def end(self) -> str:
-        """End it at once, if it hasn't; gives how it ended, and what it said last on standard error."""
-        status = self._process.poll()
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it doesn't even begin with what it was given."""
+        return bool(self.given) and not self.started and time.monotonic() - self.heard_at > STARTING_S
+
+    def end(self, grace: float = 0) -> str:
+        """End it after so many seconds, if it hasn't; gives how it did, and what it said last on standard error."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(grace)
+        status = self._process.returncode
         self._process.kill()
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
@@ -132,7 +143,8 @@ class Process:
             # One that waits for a file system that is gone can't be ended.
             self._process.wait(_END_S)
         self._listener.join(_END_S)
-        return f"it ended with status {status}{self._last_words()}"
+        how = "it had to be ended" if status is None else f"it ended with status {status}"
+        return f"{how}{self._last_words()}"
 
     def _last_words(self) -> str:
         with self._errors:

@@ -53,19 +53,7 @@ def read_remote(location: str, copies: Path, signatures: Signatures, tracking_ur
         raise NotReadError(Status.NOT_JUDGED, str(error)) from error
     except Exception as error:
         reason = " ".join(f"its source can't be read: {error}".split())[:300]
-        raise NotReadError(Status.UNREACHABLE, reason, silent=_is_silence(error)) from error
-
-
-def _is_silence(error: BaseException | None) -> bool:
-    """Whether it comes from a server that isn't there or doesn't answer."""
-    from requests.exceptions import ConnectionError as NoConnection
-    from requests.exceptions import Timeout
-
-    while error is not None:
-        if isinstance(error, NoConnection | Timeout | ConnectionError | TimeoutError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+        raise NotReadError(Status.UNREACHABLE, reason, silent=mlflow_private.is_silence(error)) from error
 
 
 def _read(location: str, copies: Path, signatures: Signatures, tracking_uri: str) -> ReadVersion:

@@ -23,6 +23,8 @@ from mlflow_kerasguard.registry.audit.workers import Answer, Workers
 
 TIME_LIMIT_S = 60.0
 _MOST_JOBS = 8
+#: Questions in a row that a registry doesn't answer, until none is asked any more.
+_SILENCES = 3
 #: Versions that a process is given at a time: successive ones have much in common.
 _BATCH = 25
 
@@ -144,6 +146,7 @@ class _Run:
     done: dict[int, Row] = field(default_factory=dict)
     reused: int = 0
     _at_once: list[tuple[Row, bool]] = field(default_factory=list)
+    _silences: int = 0
 
     @property
     def digests(self) -> list[str]:
@@ -171,13 +174,25 @@ class _Run:
             if earlier is not None and not earlier.contents.stamp:
                 self._at_once.append(self._reuse(number, earlier))
                 continue
-            try:
-                location = self.registry.location(version)
-            except LookupError as error:
-                self._give_up(number, f"the registry doesn't say where its files are: {error}")
+            location = self._location(number, version)
+            if location is None:
                 continue
             stamp = earlier.contents.stamp if earlier is not None else ""
             yield Task(number=number, location=location, digests=self.digests, stamp=stamp)
+
+    def _location(self, number: int, version: RegisteredVersion) -> str | None:
+        """Where its files are; a registry that has stopped answering isn't asked for each version again."""
+        if self._silences >= _SILENCES:
+            self._give_up(number, "the registry stopped answering, and wasn't asked where its files are")
+            return None
+        try:
+            location = self.registry.location(version)
+        except LookupError as error:
+            self._silences += mlflow_private.is_silence(error)
+            self._give_up(number, f"the registry doesn't say where its files are: {error}")
+            return None
+        self._silences = 0
+        return location
 
     def _earlier(self, version: RegisteredVersion) -> Row | None:
         """What is saved of a version, where it still holds as far as the registry tells."""

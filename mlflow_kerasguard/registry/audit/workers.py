@@ -25,6 +25,8 @@ PATIENCE = 24
 _DEATHS = 3
 _TICK_S = 0.1
 _NEARLY = 0.9
+#: After one has closed its standard output.
+_GRACE_S = 1.0
 #: What lies ready for each process beside what it works on.
 _BATCHES = 2
 
@@ -167,6 +169,8 @@ class Workers:
         return self._cells.setdefault(cell, cell)
 
     def _end_the_late(self) -> None:
+        for process in [item for item in self._processes if item.is_stuck]:
+            self._end_the_dead(process)
         for process in [item for item in self._processes if item.late(self.time_limit)]:
             # What several threads began together is late together, but for moments.
             late = process.late(self.time_limit * _NEARLY)
@@ -179,7 +183,7 @@ class Workers:
     def _end_the_dead(self, process: Process) -> None:
         self._deaths += not process.started
         self._processes.remove(process)
-        words = process.end()
+        words = process.end(_GRACE_S)
         if self._deaths >= _DEATHS:
             raise KerasGuardError(f"the processes that read versions don't work: {words}")
         self._bury(process, list(process.started), f"reading it ended the process that did: {words}")

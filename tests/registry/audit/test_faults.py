@@ -67,6 +67,31 @@ def test_what_ends_its_process_is_to_blame_alone(store, tmp_path, monkeypatch):
     )
 
 
+def test_processes_that_never_begin(store, tmp_path, monkeypatch):
+    register("sum", guarded(tmp_path / "1"))
+    monkeypatch.setattr("mlflow_kerasguard.registry.audit.process._CODE", "import time; time.sleep(600)")
+    monkeypatch.setattr("mlflow_kerasguard.registry.audit.process.STARTING_S", 0.5)
+    with pytest.raises(KerasGuardError, match="the processes that read versions don't work"):
+        audit(NEW)
+
+
+def test_a_registry_that_stops_answering(store, tmp_path, monkeypatch):
+    asked = []
+
+    def location(self, version):
+        asked.append(version.version)
+        raise LookupError("no route to host") from ConnectionError("no route to host")
+
+    guarded(tmp_path / "1")
+    register("sum", *[tmp_path / "1"] * 6)
+    monkeypatch.setattr(Registry, "location", location)
+    found = audit(NEW)
+    assert asked == ["1", "2", "3"]
+    reasons = [next(iter(row.cells.values())).reason for row in found.rows]
+    assert reasons[2].endswith("doesn't say where its files are: no route to host")
+    assert reasons[3] == "the registry stopped answering, and wasn't asked where its files are"
+
+
 def test_processes_that_never_work(store, tmp_path, monkeypatch):
     register("sum", guarded(tmp_path / "1"))
     monkeypatch.setattr("mlflow_kerasguard.registry.audit.process._CODE", "import sys; sys.exit('no such thing')")
