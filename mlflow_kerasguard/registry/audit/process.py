@@ -130,15 +130,19 @@ class Process:
         """Whether it doesn't even begin with what it was given."""
         return bool(self.given) and not self.started and time.monotonic() - self.heard_at > STARTING_S
 
+    def finish(self) -> None:
+        """Let it end by itself: there is nothing more to do."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
+
     def end(self, grace: float = 0) -> str:
         """End it after so many seconds, if it hasn't; gives how it did, and what it said last on standard error."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(grace)
         status = self._process.returncode
         self._process.kill()
-        assert self._process.stdin is not None
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()
+        self.finish()
         with contextlib.suppress(subprocess.TimeoutExpired):
             # One that waits for a file system that is gone can't be ended.
             self._process.wait(_END_S)

@@ -13,6 +13,7 @@ import resource
 import signal
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import IO, Any
@@ -37,6 +38,8 @@ THREADS = 8
 
 #: No file that is fetched may be larger, whatever its server says of it.
 _LARGEST_FILE = 256 << 20
+#: Seconds for what it is doing when nobody waits for it any more.
+_LINGER_S = 3.0
 #: Of the heap, in bytes; a signature of ten thousand layers takes a tenth of it.
 _MOST_MEMORY = 4 << 30
 
@@ -67,6 +70,8 @@ def _batches() -> queue.Queue[list[dict[str, Any]] | None]:
     def listen() -> None:
         for line in sys.stdin:
             arrived.put(json.loads(line))
+        arrived.put(None)
+        time.sleep(_LINGER_S)
         os._exit(0)
 
     threading.Thread(target=listen, daemon=True).start()

@@ -74,9 +74,12 @@ class Workers:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         for process in self._processes:
-            process.end()
+            process.finish()
+        for process in self._processes:
+            # Whoever interrupts doesn't want to wait.
+            process.end(_GRACE_S if kind is None else 0)
 
     def answers(self, tasks: Iterator[Task]) -> Iterator[tuple[int, Answer]]:
         """The answers to tasks, as they come in, with the tasks' numbers.
