@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from mlflow_kerasguard.registry.adoption import adopt
     from mlflow_kerasguard.registry.adoption_outcome import Adoption
     from mlflow_kerasguard.registry.promotion import promote
+    from mlflow_kerasguard.registry.audit.run import audit
     from mlflow_kerasguard.spark.udf import spark_udf
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "__version__",
     "_load_pyfunc",
     "adopt",
+    "audit",
     "check",
     "load_model",
     "log_model",
@@ -84,6 +86,7 @@ _HOMES = {
     "registry.adoption": ("adopt",),
     "registry.adoption_outcome": ("Adoption",),
     "registry.promotion": ("promote",),
+    "registry.audit.run": ("audit",),
     "spark.udf": ("spark_udf",),
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -136,23 +136,49 @@ def open_logged_model(directory: Path) -> LoggedModel:
     return _with_file(directory, head)
 
 
-def open_signed_model(directory: Path, names: Collection[str]) -> LoggedModel | None:
+def open_signed_model(
+    directory: Path,
+    names: Collection[str],
+    *,
+    read_signature: Callable[[bytes], CompatibilitySignature] = CompatibilitySignature.from_json,
+) -> LoggedModel | None:
     """Read a logged model by its compatibility signature: nothing of the payload is read.
 
     Args:
         directory: one with MLmodel and the signature.
         names: all files of the model, which may be elsewhere.
+        read_signature: makes the signature of its file's contents; raises ``SignatureError``.
 
     Returns:
         The model, without its file; None where it isn't of this flavor.
     """
-    head = _read_head(directory, names, unread=names)
+    head = _read_head(directory, names, unread=names, read_signature=read_signature)
     if head.own is not None and head.is_foreign:
         return None
     if head.signature is None:
         return _without_file(directory, head.anomalies)
     spec = replace(head.signature.to_model_spec(str(directory)), anomalies=tuple(head.anomalies))
     return LoggedModel(directory=directory, spec=spec, model_file=None, signature=head.signature)
+
+
+def flavor_names(directory: Path) -> tuple[str, ...]:
+    """The flavors that MLmodel names; none where it can't be read."""
+    try:
+        return tuple(_flavors(directory))
+    except _Unreadable:
+        return ()
+
+
+def open_foreign_model(directory: Path, names: Collection[str], read_file: Callable[[str], ModelSpec]) -> ModelSpec:
+    """Read a model of another flavor that is elsewhere: MLmodel is in ``directory``, and ``read_file`` has the rest."""
+    head = _read_head(directory, names, unread=names)
+    wanted = [os.path.normpath(name) for name in _foreign_paths(head.own or {})]
+    found = next((name for name in wanted if name in names), None)
+    if found is None:
+        missing = Anomaly(kind="payload-missing", where=MLMODEL, found=f"there is no Keras model at `{wanted[0]}`")
+        return _without_file(directory, [*head.anomalies, missing]).spec
+    spec = read_file(found)
+    return replace(spec, anomalies=(*spec.anomalies, *head.anomalies))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +191,13 @@ class _Head:
     signature: CompatibilitySignature | None = None
 
 
-def _read_head(directory: Path, names: Collection[str], *, unread: Collection[str]) -> _Head:
+def _read_head(
+    directory: Path,
+    names: Collection[str],
+    *,
+    unread: Collection[str],
+    read_signature: Callable[[bytes], CompatibilitySignature] = CompatibilitySignature.from_json,
+) -> _Head:
     anomalies = list(pickles(names))
     try:
         flavors = _flavors(directory)
@@ -178,7 +210,7 @@ def _read_head(directory: Path, names: Collection[str], *, unread: Collection[st
         anomalies += code_on_path(code, directory, names, own=FLAVOR in flavors, named_in=MLMODEL)
     if kind != FLAVOR:
         return _Head(anomalies=anomalies, own=flavors[kind], is_foreign=True)
-    signature, problems = _read_signature(directory, flavors[kind], names, unread)
+    signature, problems = _read_signature(directory, flavors[kind], names, unread, read_signature)
     return _Head(anomalies=[*anomalies, *problems], own=flavors[kind], signature=signature)
 
 
@@ -223,7 +255,7 @@ class _Unreadable(Exception):
     """MLmodel can't be used; the text says why."""
 
 
-def _flavors(directory: Path) -> Mapping[str, Mapping[str, Any]]:
+def _flavors(directory: Path) -> Mapping[str, Mapping[str, str]]:
     """The flavors in MLmodel."""
     import yaml
 
@@ -238,7 +270,9 @@ def _flavors(directory: Path) -> Mapping[str, Mapping[str, Any]]:
     flavors = document.get("flavors") if isinstance(document, dict) else None
     if not isinstance(flavors, dict):
         raise _Unreadable("it has no `flavors`")
-    return {str(name): flavor for name, flavor in flavors.items() if isinstance(flavor, dict)}
+    # A few lines of YAML can stand for more than any memory holds: what isn't text is asked for by nobody.
+    found = {str(name): flavor for name, flavor in flavors.items() if isinstance(flavor, dict)}
+    return {name: {k: v for k, v in flavor.items() if isinstance(v, str)} for name, flavor in found.items()}
 
 
 def _foreign_paths(own: Mapping[str, Any]) -> list[str]:
@@ -247,7 +281,11 @@ def _foreign_paths(own: Mapping[str, Any]) -> list[str]:
 
 
 def _read_signature(
-    directory: Path, own: Mapping[str, Any], names: Collection[str], unread: Collection[str]
+    directory: Path,
+    own: Mapping[str, Any],
+    names: Collection[str],
+    unread: Collection[str],
+    read: Callable[[bytes], CompatibilitySignature],
 ) -> tuple[CompatibilitySignature | None, list[Anomaly]]:
     """The signature that MLmodel names, and what is wrong with it or the files that it covers."""
     path = directory / SIGNATURE
@@ -255,7 +293,7 @@ def _read_signature(
         if not is_inside(path, directory):
             return None, [outside(SIGNATURE, SIGNATURE)]
         content = path.read_bytes()
-        signature = CompatibilitySignature.from_json(content)
+        signature = read(content)
     except (OSError, SignatureError) as error:
         return None, [Anomaly(kind="signature-unreadable", where=SIGNATURE, found=str(error))]
     if hashlib.sha256(content).hexdigest() != own.get("signature_sha256"):

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Collection, Sequence
 
-from mlflow_kerasguard import cli_adopt, cli_pack, cli_promote, cli_serve
+from mlflow_kerasguard import cli_adopt, cli_audit, cli_pack, cli_promote, cli_serve
 from mlflow_kerasguard.cli_rehearse import add_rehearse
 from mlflow_kerasguard.errors import KerasGuardError, UsageError
 from mlflow_kerasguard.findings import Report, Verdict
@@ -161,6 +161,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_pack.add_commands(commands)
     cli_adopt.add_command(commands)
     cli_promote.add_commands(commands)
+    cli_audit.add_commands(commands)
     _add_explain(commands.add_parser("explain", help="say what a rule means"))
     _add_rules(commands.add_parser("rules", help="list all rules"))
     return parser

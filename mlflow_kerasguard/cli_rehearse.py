@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlflow_kerasguard.cli_output import require_writable, write_report
+
 if TYPE_CHECKING:
     from mlflow_kerasguard.rebuild.outcome import Outcome
 
@@ -45,11 +47,13 @@ def add_rehearse(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--time-limit",
         metavar="SECONDS",
-        type=_positive,
+        type=positive,
         default=_TIME_LIMIT,
         help="for each load; one that doesn't return fails (default: %(default)g)",
     )
-    parser.add_argument("--jobs", metavar="N", type=_count, default=1, help="environments that are built at a time")
+    parser.add_argument(
+        "--jobs", metavar="N", type=count_above_0, default=1, help="environments that are built at a time"
+    )
     _add_cache(parser)
     parser.add_argument("--trust", metavar="PATH", action="append", default=[], help="as for `check`")
     parser.add_argument("--no-compile", dest="compile", action="store_false", help="load without loss and optimizer")
@@ -68,7 +72,7 @@ def _rehearse(options: argparse.Namespace) -> tuple[str | None, int]:
     from mlflow_kerasguard.rebuild.rehearsals import rehearse
     from mlflow_kerasguard.reports.outcomes import OUTCOMES_FORMATS
 
-    _require_writable(options.output)
+    require_writable(options.output)
     with ending_in_order():
         outcomes = rehearse(
             options.model,
@@ -83,7 +87,7 @@ def _rehearse(options: argparse.Namespace) -> tuple[str | None, int]:
         )
     text = OUTCOMES_FORMATS[options.format](options.model, outcomes)
     if options.output is not None:
-        _write(options.output, text)
+        write_report(options.output, text)
         return None, _status(outcomes)
     return text, _status(outcomes)
 
@@ -107,36 +111,16 @@ def _status(outcomes: Sequence[Outcome]) -> int:
     return 3 if Result.NOT_BUILT in results else 0
 
 
-def _require_writable(path: Path | None) -> None:
-    """Before minutes of work, not after."""
-    from mlflow_kerasguard.errors import UsageError
-
-    if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-        raise UsageError(f"the report can't be written to `{path}`; expected a file in a directory that is there")
-
-
-def _write(path: Path, text: str) -> None:
-    """Let the report appear whole, or not at all."""
-    from mlflow_kerasguard.errors import UsageError
-
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        unfinished.write_text(f"{text}\n", encoding="utf-8")
-        unfinished.replace(path)
-    except OSError as error:
-        raise UsageError(f"the report can't be written to `{path}`: {error.strerror or error}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def _positive(text: str) -> float:
+def positive(text: str) -> float:
+    """A number of seconds, as an argument."""
     number = float(text)
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} isn't a number of seconds above 0")
     return number
 
 
-def _count(text: str) -> int:
+def count_above_0(text: str) -> int:
+    """A number of things, as an argument."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} isn't a whole number above 0")

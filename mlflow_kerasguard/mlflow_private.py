@@ -234,6 +234,38 @@ def registered_model_of(uri: str) -> tuple[str, str] | None:
     return (parsed.name, str(parsed.version)) if parsed.version is not None else None
 
 
+def repository_at(uri: str, tracking_uri: str) -> Any:
+    """The repository whose root is a location of a model version."""
+    mlflow = import_module("mlflow")
+    if mlflow.get_tracking_uri() != tracking_uri:
+        mlflow.set_tracking_uri(tracking_uri)
+    return import_module("mlflow.store.artifact.artifact_repository_registry").get_artifact_repository(uri)
+
+
+def download_file(repository: Any, path: str, destination: Path) -> None:
+    """Fetch one file, without asking first whether it is a directory."""
+    getattr(repository, "repo", repository)._download_file(path, str(destination))
+
+
+def range_request(repository: Any, path: str, start: int, end: int) -> tuple[int, bytes] | None:
+    """Part of a file that MLflow's server hands out, as a status and bytes; None of any other repository.
+
+    Args:
+        repository: of the model.
+        path: of the file, in there.
+        start: the first byte.
+        end: the one after the last.
+    """
+    inner = getattr(repository, "repo", repository)
+    if not isinstance(inner, import_module("mlflow.store.artifact.http_artifact_repo").HttpArtifactRepository):
+        return None
+    request = import_module("mlflow.utils.rest_utils").http_request
+    headers = {"Range": f"bytes={start}-{end - 1}"}
+    with request(inner._host_creds, f"/{path}", "GET", extra_headers=headers, stream=True) as response:
+        # Of what is no part no more is read than the part would have had.
+        return response.status_code, response.raw.read(end - start, decode_content=True)
+
+
 def serve_command() -> Any:
     """``mlflow models serve``, as the click command that it is."""
     return import_module("mlflow.models.cli").serve
@@ -274,3 +306,40 @@ def serving_example(directory: Path) -> str | None:
     models = import_module("mlflow.models")
     example: str | None = models.Model.load(str(directory)).get_serving_input(str(directory))
     return example
+
+
+def is_silence(error: BaseException | None) -> bool:
+    """Whether an error comes from a server that isn't there or doesn't answer."""
+    exceptions = import_module("requests.exceptions")
+    kinds = (exceptions.ConnectionError, exceptions.Timeout, ConnectionError, TimeoutError)
+    while error is not None:
+        if isinstance(error, kinds):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def registry_client(uri: str | None) -> tuple[Any, str]:
+    """A client of the model registry at a URI, or of the one that is set, and that registry's URI."""
+    mlflow = import_module("mlflow")
+    return mlflow.MlflowClient(registry_uri=uri), str(uri or mlflow.get_registry_uri())
+
+
+def storage_locations(client: Any) -> dict[tuple[str, str], str]:
+    """Where the files of all versions are, by name and version, where the registry is a database; else nothing.
+
+    It is what ``get_model_version_download_uri`` says of each, for which it takes milliseconds.
+    """
+    store = client._get_registry_client().store
+    table = import_module("mlflow.store.model_registry.dbmodels.models").SqlModelVersion
+    if not isinstance(store, import_module("mlflow.store.model_registry.sqlalchemy_store").SqlAlchemyStore):
+        return {}
+    of_workspace = store._get_workspace_clauses(table) if hasattr(store, "_get_workspace_clauses") else ()
+    with store.ManagedSessionMaker() as session:
+        rows = session.query(table.name, table.version, table.storage_location).filter(*of_workspace)
+        return {(str(name), str(version)): str(location) for name, version, location in rows if location}
+
+
+def tracking_uri() -> str:
+    """The URI of the tracking store that is set."""
+    return str(import_module("mlflow").get_tracking_uri())

@@ -195,6 +195,8 @@ class ModelSpec:
     def without_compile(self) -> ModelSpec:
         """The same model as ``load_model(..., compile=False)`` sees it."""
         kept = [index for index, ref in enumerate(self.objects) if ref.section is Section.MODEL]
+        if self.compile_config is None and len(kept) == len(self.objects):
+            return self  # With all that has been derived from it.
         moved = {old: new for new, old in enumerate(kept)}
         # Objects know their parents by index. A parent always stays: it is a part of the model as well.
         objects = tuple(_moved(self.objects[index], moved) for index in kept)

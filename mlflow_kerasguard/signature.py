@@ -184,27 +184,45 @@ class CompatibilitySignature:
         Raises:
             SignatureError: it isn't a signature that this version reads; names the key.
         """
-        parsed = parse_json(text, "signature.json")
-        # A configuration may hold NaN, which Python's JSON writes and reads.
-        wrong = [anomaly.found for anomaly in parsed.anomalies if anomaly.kind != "json-not-a-number"]
-        if wrong:
-            raise SignatureError(f"the compatibility signature can't be read: {wrong[0]}")
-        document = Reader.of(parsed.value)
-        version = document.take("schema_version", int)
-        if version != SCHEMA_VERSION:
-            raise SignatureError(
-                f"`schema_version` is {version}, and this mlflow-kerasguard {__version__} reads {SCHEMA_VERSION}; "
-                "install the version that wrote it, which `created_with` names"
-            )
-        return _from_document(document)
+        return from_document(read_document(text))
 
 
-def _from_document(document: Reader) -> CompatibilitySignature:
+def read_document(text: bytes) -> Reader:
+    """The JSON of a signature, before its keys are looked at.
+
+    Raises:
+        SignatureError: it isn't JSON, or of a layout that this version doesn't read.
+    """
+    parsed = parse_json(text, "signature.json")
+    # A configuration may hold NaN, which Python's JSON writes and reads.
+    wrong = [anomaly.found for anomaly in parsed.anomalies if anomaly.kind != "json-not-a-number"]
+    if wrong:
+        raise SignatureError(f"the compatibility signature can't be read: {wrong[0]}")
+    document = Reader.of(parsed.value)
+    version = document.take("schema_version", int)
+    if version != SCHEMA_VERSION:
+        raise SignatureError(
+            f"`schema_version` is {version}, and this mlflow-kerasguard {__version__} reads {SCHEMA_VERSION}; "
+            "install the version that wrote it, which `created_with` names"
+        )
+    return document
+
+
+#: The keys of a document that the model is made of.
+MODEL_KEYS = ("model", "weights", "optimizer_weights")
+
+
+def from_document(document: Reader, model: ModelSpec | None = None) -> CompatibilitySignature:
+    """The signature that a document holds; ``model`` is what the same values of ``MODEL_KEYS`` gave before.
+
+    Raises:
+        SignatureError: names the key that is missing or wrong.
+    """
     environment, code = document.object("environment"), document.object("code")
     return CompatibilitySignature(
         created_with=document.take("created_with", str),
         model_file=document.object("model").take("file", str),
-        model=_model_from(document),
+        model=_model_from(document) if model is None else model,
         python=environment.take("python", str),
         platform=environment.take("platform", str),
         distributions=environment.texts("distributions"),

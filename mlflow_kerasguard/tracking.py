@@ -84,8 +84,8 @@ def _download_file(repository: Any, root: str, name: str, directory: str) -> Pat
     return Path(repository.download_artifacts(f"{root}/{name}" if root else name, directory))
 
 
-def listed_files(repository: Any, root: str) -> Iterator[tuple[str, int]]:
-    """Names and sizes of all files below a path of a repository.
+def listed_files(repository: Any, root: str = "") -> Iterator[tuple[str, int]]:
+    """Names and sizes of all files below a path of one of MLflow's artifact repositories.
 
     Raises:
         ModelNotFoundError: there are more than any model has.

@@ -33,13 +33,29 @@ LAYERS = {
     "flavor": "recording prepared saving loading pyfunc_loading serving serving.* spark spark.executors rehearsal rehearsal.* flavor",
     "rebuild and deployment": "rebuild rebuild.* deployment deployment.* spark.udf spark.result_types",
     "registry": "registry registry.*",
-    "surface": "(package) cli cli_adopt cli_pack cli_promote cli_rehearse cli_serve __main__",
+    "surface": "(package) cli cli_adopt cli_audit cli_output cli_pack cli_promote cli_rehearse cli_serve __main__",
 }
 
 #: `reports` stands beside the layers: it sees these alone, and these alone see it.
-#: `rebuild.outcome` holds values as `findings` does: what came of loads, instead of what a check says.
-REPORTS_SEE = {"findings", "rebuild.outcome", "registry.gate", "registry.promoted", "version"}
-SEE_REPORTS = {"cli", "cli_promote", "cli_rehearse", "findings", "registry.promoted", "registry.report_storage"}
+#: `rebuild.outcome` and those of `registry` hold values as `findings` does: what came of loads, promotions and audits.
+REPORTS_SEE = {
+    "findings",
+    "rebuild.outcome",
+    "registry.audit.result",
+    "registry.audit.values",
+    "registry.gate",
+    "registry.promoted",
+    "version",
+}
+SEE_REPORTS = {
+    "cli",
+    "cli_audit",
+    "cli_promote",
+    "cli_rehearse",
+    "findings",
+    "registry.promoted",
+    "registry.report_storage",
+}
 
 HEAVY = "keras tensorflow tf_keras jax torch mlflow"
 

@@ -14,7 +14,7 @@ from mlflow_kerasguard.formats.anomalies import anomaly, shown
 from mlflow_kerasguard.formats.window import Window
 from mlflow_kerasguard.model import ModelSpec
 
-__all__ = ["read_model"]
+__all__ = ["read_model", "read_window"]
 
 _ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 
@@ -54,42 +54,49 @@ def _read_directory(directory: Path, source: str) -> ModelSpec:
 
         return read_saved_model(directory, source)
     found = "a directory with neither `config.json` nor `saved_model.pb`"
-    return _unknown(source, directory, "not-a-model", found)
+    return _unknown(source, directory.name, "not-a-model", found)
 
 
-def _unknown(source: str, path: Path, kind: str, found: str) -> ModelSpec:
-    details = {"file_name": path.name}
+def _unknown(source: str, name: str, kind: str, found: str) -> ModelSpec:
+    details = {"file_name": name}
     return ModelSpec(source=source, format="unknown", anomalies=(anomaly(kind, "file", found),), details=details)
 
 
 def _read_file(path: Path, source: str) -> ModelSpec:
     try:
         with Window.of_file(path) as window:
-            return _read_window(window, path, source)
+            return read_window(window, path.name, source)
     except PermissionError:
         raise
     except OSError as error:
         if path.exists() and not path.is_file():
-            return _unknown(source, path, "not-a-regular-file", "a pipe, socket or device")
-        return _unknown(source, path, "read-error", f"reading it fails: {shown(error.strerror or str(error))}")
+            return _unknown(source, path.name, "not-a-regular-file", "a pipe, socket or device")
+        return _unknown(source, path.name, "read-error", f"reading it fails: {shown(error.strerror or str(error))}")
 
 
-def _read_window(window: Window, path: Path, source: str) -> ModelSpec:
+def read_window(window: Window, name: str, source: str) -> ModelSpec:
+    """Read what a model file asks for, wherever its bytes are.
+
+    Args:
+        window: the whole file.
+        name: its name; Keras goes by its extension.
+        source: how the model is called in the report.
+    """
     from mlflow_kerasguard.formats import hdf5, hdf5_file, keras_zip, zip_audit
 
     if not window.size:
-        return _unknown(source, path, "empty-file", "an empty file")
+        return _unknown(source, name, "empty-file", "an empty file")
     end = zip_audit.find_end_record(window)
     if window.bytes_at(0, 4) in _ZIP_STARTS:
-        return keras_zip.read_keras_zip(window, source, path.name)
+        return keras_zip.read_keras_zip(window, source, name)
     if hdf5_file.find_signature(window) is not None:
-        model = hdf5.read_hdf5(window, source, path.name)
+        model = hdf5.read_hdf5(window, source, name)
         if end is not None and end.has_index:
             # Named `.keras`, Keras 2 takes such a file for a zip archive, and others for HDF5.
             both = anomaly("two-formats", "file", "an HDF5 file that is a zip archive too")
             model = replace(model, anomalies=(*model.anomalies, both))
         return model
     if end is not None:
-        return keras_zip.read_keras_zip(window, source, path.name)
+        return keras_zip.read_keras_zip(window, source, name)
     start = window.bytes_at(0, 8)
-    return _unknown(source, path, "not-a-model", f"a file that starts with {shown(start)}")
+    return _unknown(source, name, "not-a-model", f"a file that starts with {shown(start)}")

@@ -23,9 +23,12 @@ MAX_DEPTH = 256
 _MAX_REPORTED = 10
 
 # The closing quote is optional: a match that can't fail never backtracks, so time stays linear.
-_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
-_NO_BRACKETS = bytes(code for code in range(256) if code not in b"[]{}")
-_STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_STRINGS = re.compile(rb'"[^"]*"?')
+#: So many pieces are made of a document, before something slower that needs no memory is done.
+_MANY_QUOTES = 1_000_000
+_IRRELEVANT = bytes(code for code in range(256) if code not in b'[]{}"')
+_SQUARE = bytes.maketrans(b"{}", b"[]")
+_STEP = {ord("["): 1, ord("]"): -1}
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -65,9 +68,28 @@ def parse_json(data: bytes, where: str, *, damaged: str = "config-damaged") -> P
 
 def _is_too_deep(data: bytes) -> bool:
     """Whether the brackets outside of strings nest too deep, found without recursion."""
-    brackets = _STRINGS.sub(b"", data).translate(None, _NO_BRACKETS)
+    brackets = _brackets(data)
+    # Each pass takes away the innermost pairs, and so one level.
+    for _ in range(MAX_DEPTH):
+        inner = brackets.replace(b"[]", b"")
+        if len(inner) == len(brackets):
+            break
+        brackets = inner
+    # Nothing is left but of what is too deep, or isn't JSON.
     depths = accumulate(map(_STEP.__getitem__, brackets))
-    return next(filter(MAX_DEPTH.__lt__, depths), None) is not None
+    return b"[]" in brackets or next(filter(MAX_DEPTH.__lt__, depths), None) is not None
+
+
+def _brackets(data: bytes) -> bytes:
+    """The brackets outside of strings, all of them square."""
+    if b"\\" in data:
+        # In this order: of backslashes before a quote an odd number escapes it.
+        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    # Two quotes side by side change nothing for the rest: most strings are gone by that.
+    kept = data.translate(_SQUARE, _IRRELEVANT).replace(b'""', b"")
+    if kept.count(b'"') > _MANY_QUOTES:
+        return _STRINGS.sub(b"", kept)
+    return b"".join(kept.split(b'"')[::2])
 
 
 def _reason(error: Exception) -> str:

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from tests.benchmarks import (
+    audit,
     checking,
     guarded_registry,
     logging,
@@ -52,6 +53,8 @@ GROUPS = {
     "spark": spark.udf,
     "registry-store": guarded_registry.store,
     "registry-races": guarded_registry.races,
+    "audit": audit.audit,
+    "audit-postgresql": audit.audit_on_postgresql,
 }
 
 

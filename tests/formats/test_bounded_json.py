@@ -86,3 +86,55 @@ def test_sound_json_comes_through_unchanged(value, ascii_only):
 @settings(deadline=None)
 def test_any_bytes_are_taken_without_an_error(data):
     parse_json(data, "config.json")
+
+
+def brackets_of(text, inside=False):
+    """What is outside of strings, character by character."""
+    found, characters = [], iter(text)
+    for character in characters:
+        if inside and character == "\\":
+            next(characters)
+        elif character == '"':
+            inside = not inside
+        elif not inside and character in "[]{}":
+            found.append({"{": "[", "}": "]"}.get(character, character))
+    return "".join(found)
+
+
+@pytest.mark.parametrize("many", [0, 1_000_000])
+@given(NESTED, st.booleans())
+@settings(deadline=None)
+def test_brackets_are_those_outside_of_strings(many, value, ascii_only):
+    text = json.dumps({"a": [value, '\\"[', "\\\\", "{", '"', ""]}, ensure_ascii=ascii_only)
+    before, bounded_json._MANY_QUOTES = bounded_json._MANY_QUOTES, many
+    try:
+        assert bounded_json._brackets(text.encode()).decode() == brackets_of(text)
+    finally:
+        bounded_json._MANY_QUOTES = before
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"a":'])
+@pytest.mark.parametrize("beside", [b"", b'"[", [], {}, '])
+def test_the_deepest_that_is_taken(opening, beside):
+    levels = opening.count(b"[") + opening.count(b"{")
+    closing = opening[::-1].translate(bytes.maketrans(b"[{", b"]}"), b'"a:')
+
+    def document(depth):
+        inner = b"[" * (depth % levels) + b"]" * (depth % levels)
+        return (
+            (b"[" + beside if beside else b"")
+            + opening * (depth // levels)
+            + (inner or b"1")
+            + closing * (depth // levels)
+            + b"]" * bool(beside)
+        )
+
+    deepest = MAX_DEPTH - bool(beside)
+    assert parse_json(document(deepest), "config.json").anomalies == ()
+    assert [a.kind for a in parse_json(document(deepest + 1), "config.json").anomalies] == ["json-too-deep"]
+
+
+def test_a_document_of_quotes_alone_costs_no_memory(monkeypatch):
+    monkeypatch.setattr(bounded_json, "_MANY_QUOTES", 10)
+    text = b'["[", ["]", ' + b"[" * 300 + b'"x"' * 20
+    assert parse_json(text, "config.json").anomalies[0].kind == "json-too-deep"

@@ -1,0 +1,1 @@
+"""Every registered version against every environment, from its small files alone."""
