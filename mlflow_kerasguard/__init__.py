@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from mlflow_kerasguard.pyfunc_loading import _load_pyfunc
     from mlflow_kerasguard.registry.adoption import adopt
     from mlflow_kerasguard.registry.adoption_outcome import Adoption
-    from mlflow_kerasguard.registry.promotion import promote
     from mlflow_kerasguard.registry.audit.run import audit
+    from mlflow_kerasguard.registry.promotion import promote
     from mlflow_kerasguard.spark.udf import spark_udf
 
 __all__ = [

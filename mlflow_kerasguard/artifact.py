@@ -17,6 +17,7 @@ from typing import Any
 from mlflow_kerasguard.errors import ModelNotFoundError
 from mlflow_kerasguard.formats import read_model
 from mlflow_kerasguard.integrity import check_payload, code_on_path, files_below, is_inside, outside, pickles, sha256_of
+from mlflow_kerasguard.mlmodel import UnreadableMlmodel, read_flavors
 from mlflow_kerasguard.model import Anomaly, ModelSpec
 from mlflow_kerasguard.signature import CompatibilitySignature
 from mlflow_kerasguard.signature_json import SignatureError
@@ -59,8 +60,6 @@ ANOMALY_KINDS: Mapping[str, str] = {
     "code-on-path": "pyfunc's `code` would replace installed modules, or this flavor itself",
 }
 
-_MLMODEL_LIMIT = 64 << 20
-
 #: The Keras file below the path that MLflow's own flavors call `data`, newest layout first.
 _FOREIGN_LAYOUTS = ("model.keras", "model.h5", "model", "")
 
@@ -92,10 +91,7 @@ class LoggedModel:
 
 def has_own_flavor(directory: Path) -> bool:
     """Whether MLmodel says that this flavor logged the model; of the rest nothing is read."""
-    try:
-        return FLAVOR in _flavors(directory)
-    except _Unreadable:
-        return False
+    return FLAVOR in flavor_names(directory)
 
 
 def is_logged_model(path: Path) -> bool:
@@ -164,8 +160,8 @@ def open_signed_model(
 def flavor_names(directory: Path) -> tuple[str, ...]:
     """The flavors that MLmodel names; none where it can't be read."""
     try:
-        return tuple(_flavors(directory))
-    except _Unreadable:
+        return tuple(read_flavors(directory / MLMODEL))
+    except UnreadableMlmodel:
         return ()
 
 
@@ -200,9 +196,9 @@ def _read_head(
 ) -> _Head:
     anomalies = list(pickles(names))
     try:
-        flavors = _flavors(directory)
+        flavors = read_flavors(directory / MLMODEL)
         kind = next(name for name in _KERAS_FLAVORS if name in flavors)
-    except (_Unreadable, StopIteration) as problem:
+    except (UnreadableMlmodel, StopIteration) as problem:
         found = str(problem) or "no flavor `kerasguard`, `keras` or `tensorflow`"
         return _Head(anomalies=[*anomalies, Anomaly(kind="mlmodel-unreadable", where=MLMODEL, found=found)])
     code = flavors.get(PYFUNC, {}).get("code")
@@ -216,10 +212,8 @@ def _read_head(
 
 def has_keras_flavor(directory: Path) -> bool:
     """Whether a model may be Keras's: False only where an MLmodel that can be read names other flavors alone."""
-    try:
-        return not _flavors(directory).keys().isdisjoint(_KERAS_FLAVORS)
-    except _Unreadable:
-        return True
+    names = flavor_names(directory)
+    return not names or any(name in _KERAS_FLAVORS for name in names)
 
 
 def write_flavor(directory: Path, flavor: Mapping[str, Any]) -> None:
@@ -249,30 +243,6 @@ def _with_file(directory: Path, head: _Head) -> LoggedModel:
 def _without_file(directory: Path, anomalies: list[Anomaly]) -> LoggedModel:
     spec = ModelSpec(source=str(directory), format="unknown", anomalies=tuple(anomalies))
     return LoggedModel(directory=directory, spec=spec, model_file=None)
-
-
-class _Unreadable(Exception):
-    """MLmodel can't be used; the text says why."""
-
-
-def _flavors(directory: Path) -> Mapping[str, Mapping[str, str]]:
-    """The flavors in MLmodel."""
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    path = directory / MLMODEL
-    try:
-        if path.stat().st_size > _MLMODEL_LIMIT:
-            raise _Unreadable(f"{path.stat().st_size:,} bytes")
-        document = yaml.load(path.read_bytes(), loader)  # noqa: S506 - both are safe loaders
-    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
-        raise _Unreadable(" ".join(f"{type(error).__name__}: {error}".split())) from error
-    flavors = document.get("flavors") if isinstance(document, dict) else None
-    if not isinstance(flavors, dict):
-        raise _Unreadable("it has no `flavors`")
-    # A few lines of YAML can stand for more than any memory holds: what isn't text is asked for by nobody.
-    found = {str(name): flavor for name, flavor in flavors.items() if isinstance(flavor, dict)}
-    return {name: {k: v for k, v in flavor.items() if isinstance(v, str)} for name, flavor in found.items()}
 
 
 def _foreign_paths(own: Mapping[str, Any]) -> list[str]:

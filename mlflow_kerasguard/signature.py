@@ -13,10 +13,10 @@ from typing import Any
 
 from mlflow_kerasguard.formats.bounded_json import parse_json
 from mlflow_kerasguard.formats.config_tree import collect_objects
-from mlflow_kerasguard.model import Json, ModelSpec, ObjectRef, Origin, Section, WeightSpec
+from mlflow_kerasguard.model import Json, ModelSpec, ObjectRef, Origin, Section
 from mlflow_kerasguard.rehearsal_record import Rehearsal
 from mlflow_kerasguard.signature_code import fingerprints_to_dict, read_fingerprints, read_provenance, read_texts
-from mlflow_kerasguard.signature_json import Reader, SignatureError, expect
+from mlflow_kerasguard.signature_json import Reader, SignatureError, weight_from, weight_to_dict
 from mlflow_kerasguard.source_identity import Fingerprint, Provenance
 from mlflow_kerasguard.version import __version__
 
@@ -156,8 +156,8 @@ class CompatibilitySignature:
                 "roles": dict(sorted(self.roles.items())),
             },
             "objects": [_inventory_entry(ref) for ref in model.objects],
-            "weights": [_weight_to_dict(weight) for weight in model.weights],
-            "optimizer_weights": [_weight_to_dict(weight) for weight in model.optimizer_weights],
+            "weights": [weight_to_dict(weight) for weight in model.weights],
+            "optimizer_weights": [weight_to_dict(weight) for weight in model.optimizer_weights],
             "inputs": self.inputs,
             "outputs": self.outputs,
             "code": {
@@ -264,8 +264,8 @@ def _model_from(document: Reader) -> ModelSpec:
         config=config,
         compile_config=compile_config,
         objects=_objects(form, config, compile_config),
-        weights=document.each("weights", _weight_from),
-        optimizer_weights=document.each("optimizer_weights", _weight_from),
+        weights=document.each("weights", weight_from),
+        optimizer_weights=document.each("optimizer_weights", weight_from),
         details=model.take("details", dict),
     )
 
@@ -292,12 +292,3 @@ def _inventory_entry(ref: ObjectRef) -> dict[str, Any]:
         "section": ref.section.value,
         "where": ref.where,
     }
-
-
-def _weight_to_dict(weight: WeightSpec) -> dict[str, Any]:
-    return {"path": weight.path, "shape": list(weight.shape), "dtype": weight.dtype}
-
-
-def _weight_from(entry: Reader) -> WeightSpec:
-    shape = tuple(expect(length, int, f"{entry.name}.shape") for length in entry.take("shape", list))
-    return WeightSpec(path=entry.take("path", str), shape=shape, dtype=entry.take("dtype", str))

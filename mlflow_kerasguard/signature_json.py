@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from mlflow_kerasguard.errors import KerasGuardError
+from mlflow_kerasguard.model import WeightSpec
 
 T = TypeVar("T")
 
@@ -67,3 +68,18 @@ def expect(value: Any, kind: type[T], name: str) -> T:
 
 
 _WORDS: Mapping[type, str] = {dict: "an object", list: "a list", str: "a string", int: "a whole number"}
+
+
+def weight_to_dict(weight: WeightSpec) -> dict[str, Any]:
+    """A weight as a signature holds it."""
+    return {"path": weight.path, "shape": list(weight.shape), "dtype": weight.dtype}
+
+
+def weight_from(entry: Reader) -> WeightSpec:
+    """The same from an entry.
+
+    Raises:
+        SignatureError: names the key that is missing or wrong.
+    """
+    shape = tuple(expect(length, int, f"{entry.name}.shape") for length in entry.take("shape", list))
+    return WeightSpec(path=entry.take("path", str), shape=shape, dtype=entry.take("dtype", str))

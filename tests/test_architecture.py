@@ -28,7 +28,7 @@ LAYERS = {
     "readers": "formats formats.* keras_api.* environment.* tensorflow_api tensorflow_api.* source_code source_code.*",
     "rules": "rules rules.*",
     "engine": "engine",
-    "check and artifact": "mlflow_private output_differences rehearsal_record signature_json signature_code signature integrity artifact tracking logged_environment against checking releases",
+    "check and artifact": "mlflow_private mlflow_private_registry output_differences rehearsal_record signature_json signature_code signature integrity mlmodel artifact tracking logged_environment against checking releases",
     "tools of the flavor": "keras_runtime scoring_server custom_code custom_code.* contracts comparison golden example_inputs wheels wheels.* pinning pinning.* packing packing.* staging",
     "flavor": "recording prepared saving loading pyfunc_loading serving serving.* spark spark.executors rehearsal rehearsal.* flavor",
     "rebuild and deployment": "rebuild rebuild.* deployment deployment.* spark.udf spark.result_types",

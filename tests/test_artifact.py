@@ -154,7 +154,7 @@ def test_every_kind_is_shown_here():
 
 
 def test_a_huge_mlmodel_isnt_parsed(logged, monkeypatch):
-    monkeypatch.setattr("mlflow_kerasguard.artifact._MLMODEL_LIMIT", 10)
+    monkeypatch.setattr("mlflow_kerasguard.mlmodel._LIMIT", 10)
     assert read_logged_model(logged).anomalies[-1].kind == "mlmodel-unreadable"
 
 

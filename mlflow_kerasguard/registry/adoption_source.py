@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mlflow_kerasguard import artifact, mlflow_private
+from mlflow_kerasguard import artifact, mlflow_private, mlflow_private_registry
 from mlflow_kerasguard.errors import AdoptionError, ModelNotFoundError, UsageError
 from mlflow_kerasguard.integrity import is_inside, pickles, sha256_of
 from mlflow_kerasguard.model import Anomaly, ModelSpec
@@ -64,7 +64,7 @@ def locate(place: str | Path, to: str | None) -> Located:
 def _version(uri: str) -> Any:
     mlflow_error, _ = mlflow_private.exception_class()
     try:
-        return mlflow_private.registered_version(uri)
+        return mlflow_private_registry.registered_version(uri)
     except (mlflow_error, OSError) as error:
         raise ModelNotFoundError(f"there is no model version `{uri}`: {error}") from error
 

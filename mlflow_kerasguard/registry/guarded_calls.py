@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mlflow_kerasguard import mlflow_private
+from mlflow_kerasguard import mlflow_private, mlflow_private_registry
 from mlflow_kerasguard.registry import guards_in_force as in_force
 from mlflow_kerasguard.registry.guarding import RECORDED, Claim, Guarding
 from mlflow_kerasguard.registry.policy import Policy
@@ -87,7 +87,7 @@ class GuardedCalls(_Store):
         policy, guards = self._guarding.select(what, choose)
         if not guards:
             return act()
-        original = mlflow_private.registered_model_of(source)
+        original = mlflow_private_registry.registered_model_of(source)
         if original is None:
             now = int(time.time() * 1000)
             new = VersionRow(name=name, version="new", creation_timestamp=now, source=source, location=source)

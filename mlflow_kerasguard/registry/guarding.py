@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import Any, TypeVar
 
-from mlflow_kerasguard import mlflow_private
+from mlflow_kerasguard import mlflow_private, mlflow_private_registry
 from mlflow_kerasguard.errors import KerasGuardError
 from mlflow_kerasguard.registry.candidates import candidate_of
 from mlflow_kerasguard.registry.gate import Candidate, Decision, Outcome, decide
@@ -176,4 +176,4 @@ def _of_records(guard: Guard) -> Guard:
 
 def _error(code: str, message: str) -> Exception:
     made, _ = mlflow_private.exception_class()
-    return made(message, error_code=getattr(mlflow_private.error_codes(), code))  # type: ignore[call-arg]  # MLflow's takes a code
+    return made(message, error_code=getattr(mlflow_private_registry.error_codes(), code))  # type: ignore[call-arg]  # MLflow's takes a code

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from mlflow_kerasguard import mlflow_private
+from mlflow_kerasguard import mlflow_private, mlflow_private_registry
 from mlflow_kerasguard.errors import NotPromotedError, UsageError
 from mlflow_kerasguard.registry.candidates import created, read_candidate
 from mlflow_kerasguard.registry.demands import Demands, demands_of
@@ -101,7 +101,7 @@ def _target(alias: str | None, stage: str | None, to: str | None) -> Target:
         return replace(target, name=found)
     mlflow_error, _ = mlflow_private.exception_class()
     try:
-        mlflow_private.require_names(alias=alias, model=to)
+        mlflow_private_registry.require_names(alias=alias, model=to)
     except mlflow_error as error:
         raise UsageError(str(error)) from error
     return target

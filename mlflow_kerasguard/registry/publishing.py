@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlflow_kerasguard import mlflow_private
+from mlflow_kerasguard import mlflow_private, mlflow_private_registry
 from mlflow_kerasguard.errors import AdoptionError
 from mlflow_kerasguard.prepared import Prepared
 
@@ -94,7 +94,7 @@ def _publish(prepared: Prepared, new: NewVersion) -> str:
         )
         made.pop_all()
     link = json.dumps([{"name": new.name, "version": int(version.version)}])
-    _attempt(client.set_logged_model_tags, logged.model_id, {mlflow_private.VERSIONS_TAG: link})
+    _attempt(client.set_logged_model_tags, logged.model_id, {mlflow_private_registry.VERSIONS_TAG: link})
     return str(version.version)
 
 

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from mlflow_kerasguard import mlflow_private
+from mlflow_kerasguard import mlflow_private, mlflow_private_registry
 from mlflow_kerasguard.errors import ModelNotFoundError, RegistryError, UsageError
 from mlflow_kerasguard.registry.promoted import Kind, Target
 
@@ -33,7 +33,7 @@ class Registry:
         if not uri.startswith("models:/"):
             raise UsageError(f"`{uri}` isn't a registered model's version; {expected}")
         with _answering(f"there is no version at `{uri}`"):
-            found = mlflow_private.name_and_version(uri)
+            found = mlflow_private_registry.name_and_version(uri)
             if found is None:
                 raise UsageError(f"`{uri}` is a logged model, and not a registered one's version; {expected}")
             return self.version(*found)

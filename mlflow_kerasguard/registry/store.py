@@ -32,7 +32,7 @@ def make_store(store_uri: str) -> Any:
         SystemExit: this is the start of ``mlflow server``, and the policy can't be used; says why. Elsewhere the calls
             that it may guard are refused until it can be used.
     """
-    from mlflow_kerasguard import mlflow_private
+    from mlflow_kerasguard import mlflow_private_registry
     from mlflow_kerasguard.errors import UsageError
     from mlflow_kerasguard.registry.guarding import Guarding
     from mlflow_kerasguard.registry.time_limits import time_limit
@@ -45,10 +45,10 @@ def make_store(store_uri: str) -> Any:
         limit = time_limit()
     except UsageError as error:
         raise _refused_uri(str(error)) from error
-    base = mlflow_private.registry_store_class()
+    base = mlflow_private_registry.registry_store_class()
     # Older releases have one database.
     knows_replicas = "read_db_uri" in inspect.signature(base).parameters
-    options = {"read_db_uri": mlflow_private.read_replica_uri()} if knows_replicas else {}
+    options = {"read_db_uri": mlflow_private_registry.read_replica_uri()} if knows_replicas else {}
     return _guarded_class(base)(database, guarding=Guarding(watch, limit), **options)
 
 

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from mlflow_kerasguard import mlflow_private
+from mlflow_kerasguard import mlflow_private, mlflow_private_registry
 from mlflow_kerasguard.artifact import MLMODEL, SIGNATURE
 from mlflow_kerasguard.errors import ModelNotFoundError
 from mlflow_kerasguard.integrity import is_inside
@@ -38,8 +38,8 @@ def signature_files(uri: str) -> Iterator[SmallFiles]:
     mlflow_error, _ = mlflow_private.exception_class()
     with tempfile.TemporaryDirectory(prefix="kerasguard-") as directory:
         try:
-            repository, root = mlflow_private.artifact_repository_of_server(uri)
-            local = mlflow_private.local_directory(repository)
+            repository, root = mlflow_private_registry.artifact_repository_of_server(uri)
+            local = mlflow_private_registry.local_directory(repository)
             names = (
                 _fetch(repository, root, Path(directory))
                 if local is None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlflow_kerasguard import mlflow_private
+from mlflow_kerasguard import mlflow_private_registry
 from mlflow_kerasguard.registry.records import RECORD_TAG
 
 #: What MLflow gives versions of prompts, which are no models, as their source: there is nothing to load.
@@ -57,7 +57,7 @@ class Rows:
         """
         from sqlalchemy import update
 
-        model = mlflow_private.registry_tables().SqlRegisteredModel
+        model = mlflow_private_registry.registry_tables().SqlRegisteredModel
         # Every database waits for whoever writes to the row, and SQLite for whoever writes at all.
         statement = update(model).where(*self._of(model)).values(last_updated_time=model.last_updated_time)
         statement = statement.execution_options(synchronize_session=False)
@@ -76,7 +76,7 @@ class Rows:
         """Those that aren't deleted: all, the one of a number, or those in a stage."""
         from sqlalchemy import select
 
-        model = mlflow_private.registry_tables().SqlModelVersion
+        model = mlflow_private_registry.registry_tables().SqlModelVersion
         statement = select(
             model.version,
             model.creation_time,
@@ -106,7 +106,7 @@ class Rows:
     def _records(self, numbers: list[int]) -> Mapping[int, Mapping[str, str]]:
         from sqlalchemy import select
 
-        model = mlflow_private.registry_tables().SqlModelVersionTag
+        model = mlflow_private_registry.registry_tables().SqlModelVersionTag
         statement = select(model.version, model.key, model.value).where(
             *self._of(model), model.key.startswith(RECORD_TAG, autoescape=True)
         )
@@ -121,7 +121,7 @@ class Rows:
         """Each alias and its version."""
         from sqlalchemy import select
 
-        model = mlflow_private.registry_tables().SqlRegisteredModelAlias
+        model = mlflow_private_registry.registry_tables().SqlRegisteredModelAlias
         for alias, version in self.session.execute(select(model.alias, model.version).where(*self._of(model))):
             yield alias, str(version)
 

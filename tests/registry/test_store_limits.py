@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 from mlflow.exceptions import MlflowException
 
-from mlflow_kerasguard import mlflow_private
+from mlflow_kerasguard import mlflow_private, mlflow_private_registry
 from mlflow_kerasguard.errors import ModelNotFoundError, UsageError
 from mlflow_kerasguard.registry import guarding, version_files
 from mlflow_kerasguard.registry.time_limits import DEFAULT_SECONDS, NotInTimeError, TimeLimit, seconds_of
@@ -96,7 +96,7 @@ def test_a_store_that_never_answers(registry, held, monkeypatch):
     registry.store = registry.open()
     registry.add("guarded", registry.good)
     # The silence of a network, which can't be had from local files.
-    monkeypatch.setattr(mlflow_private, "local_directory", lambda _: held.wait())
+    monkeypatch.setattr(mlflow_private_registry, "local_directory", lambda _: held.wait())
     with pytest.raises(MlflowException, match=r"couldn't be judged within 0\.2 s") as caught:
         registry.store.set_registered_model_alias("guarded", "champion", "1")
     assert caught.value.get_http_status_code() == 400
@@ -104,7 +104,7 @@ def test_a_store_that_never_answers(registry, held, monkeypatch):
     assert registry.aliases("guarded") == {"other": "1"}
 
 
-@pytest.mark.parametrize("where", [(mlflow_private, "local_directory"), (guarding, "decide")])
+@pytest.mark.parametrize("where", [(mlflow_private_registry, "local_directory"), (guarding, "decide")])
 def test_a_mistake_of_ours_refuses_too(where, registry, monkeypatch):
     registry.add("guarded", registry.good)
     monkeypatch.setattr(*where, lambda *_, **__: 1 // 0)
@@ -140,14 +140,14 @@ class Endless:
 
 @pytest.mark.parametrize("repository", [Endless((64 << 20) + 1), Endless(1, (64 << 20) + 1)])
 def test_files_that_are_too_large(repository, monkeypatch):
-    monkeypatch.setattr(mlflow_private, "artifact_repository_of_server", lambda _: (repository, "model"))
+    monkeypatch.setattr(mlflow_private_registry, "artifact_repository_of_server", lambda _: (repository, "model"))
     with pytest.raises(ModelNotFoundError, match=r"`MLmodel` has 67,108,865 bytes"), signature_files("s3://b/model"):
         pass
 
 
 def test_listings_without_an_end_end_with_the_call(monkeypatch):
     repository = Endless()
-    monkeypatch.setattr(mlflow_private, "artifact_repository_of_server", lambda _: (repository, "model"))
+    monkeypatch.setattr(mlflow_private_registry, "artifact_repository_of_server", lambda _: (repository, "model"))
 
     def read() -> None:
         with signature_files("s3://b/model"):
@@ -181,8 +181,8 @@ def test_local_files_are_plain_ones(tmp_path, monkeypatch):
 def test_files_outside_of_the_store(tmp_path, monkeypatch):
     guarded(tmp_path / "model")
     repository = mlflow_private.artifact_repository(str(tmp_path / "store"))[0]
-    monkeypatch.setattr(mlflow_private, "artifact_repository_of_server", lambda _: (repository, "../model"))
-    monkeypatch.setattr(mlflow_private, "local_directory", lambda _: str(tmp_path / "store"))
+    monkeypatch.setattr(mlflow_private_registry, "artifact_repository_of_server", lambda _: (repository, "../model"))
+    monkeypatch.setattr(mlflow_private_registry, "local_directory", lambda _: str(tmp_path / "store"))
     with pytest.raises(ModelNotFoundError, match="outside of the artifact store"), signature_files("x"):
         pass
 

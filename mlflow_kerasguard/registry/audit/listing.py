@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-from mlflow_kerasguard import mlflow_private
+from mlflow_kerasguard import mlflow_private, mlflow_private_registry
 from mlflow_kerasguard.errors import UsageError
 from mlflow_kerasguard.registry.audit.values import RegisteredVersion
 
@@ -41,7 +41,7 @@ class Registry:
         Raises:
             UsageError: it is a file of SQLite that isn't there.
         """
-        client, found = mlflow_private.registry_client(uri)
+        client, found = mlflow_private_registry.registry_client(uri)
         _require_database(found)
         return cls(client, without_password(found))
 
@@ -58,7 +58,7 @@ class Registry:
         mlflow_error, _ = mlflow_private.exception_class()
         try:
             aliases = self._aliases()
-            self._locations.update(mlflow_private.storage_locations(self.client))
+            self._locations.update(mlflow_private_registry.storage_locations(self.client))
             listed = [_version(found, aliases) for found in self._pages(filter)]
         except (mlflow_error, OSError) as error:
             raise UsageError(f"the registry `{self.uri}` can't be listed: {error}") from error

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlflow_kerasguard import mlflow_private
+from mlflow_kerasguard import mlflow_private, mlflow_private_registry
 from mlflow_kerasguard.artifact import MLMODEL, SIGNATURE, open_foreign_model
 from mlflow_kerasguard.errors import ModelNotFoundError
 from mlflow_kerasguard.formats import read_model, read_window
@@ -57,7 +57,7 @@ def read_remote(location: str, copies: Path, signatures: Signatures, tracking_ur
 
 
 def _read(location: str, copies: Path, signatures: Signatures, tracking_uri: str) -> ReadVersion:
-    repository = mlflow_private.repository_at(location, tracking_uri)
+    repository = mlflow_private_registry.repository_at(location, tracking_uri)
     sizes = dict(listed_files(repository))
     if MLMODEL not in sizes:
         raise NotReadError(Status.UNREACHABLE, f"its source has no file `{MLMODEL}`")
@@ -74,7 +74,7 @@ def _fetch(repository: Any, name: str, sizes: Mapping[str, int], largest: int, c
         raise NotReadError(Status.NOT_JUDGED, f"its `{name}` has {sizes[name]:,} bytes, more than {largest:,}")
     place = copies / name
     place.parent.mkdir(parents=True, exist_ok=True)
-    mlflow_private.download_file(repository, name, place)
+    mlflow_private_registry.download_file(repository, name, place)
     return place
 
 
@@ -100,14 +100,14 @@ def _require_file(names: Collection[str], flavor: str) -> None:
 
 def _read_parts(repository: Any, name: str, sizes: Mapping[str, int], copies: Path) -> ModelSpec:
     size = sizes[name]
-    answer = mlflow_private.range_request(repository, name, 0, min(BLOCK, size)) if size else None
+    answer = mlflow_private_registry.range_request(repository, name, 0, min(BLOCK, size)) if size else None
     if answer is None or answer[0] != _PARTIAL:
         return _read_whole(repository, name, sizes, copies)
 
     def fetch(start: int, end: int) -> bytes:
         if start == 0:
             return answer[1]
-        got = mlflow_private.range_request(repository, name, start, end)
+        got = mlflow_private_registry.range_request(repository, name, start, end)
         if got is None or got[0] != _PARTIAL:
             raise OSError(f"status {got and got[0]} where a part of the file was asked for")
         return got[1]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from mlflow_kerasguard import mlflow_private
+from mlflow_kerasguard import mlflow_private, mlflow_private_registry
 from mlflow_kerasguard.errors import UsageError
 from mlflow_kerasguard.registry.audit import environments as audited
 from mlflow_kerasguard.registry.audit.comparing import changes
@@ -229,7 +229,7 @@ def _workers(run: _Run, against: Sequence[str | None], time_limit: float, jobs: 
     count = len(run.versions)
     batch = max(1, min(_BATCH, count // (most * 2)))
     return Workers(
-        first={"against": against, "tracking_uri": mlflow_private.tracking_uri()},
+        first={"against": against, "tracking_uri": mlflow_private_registry.tracking_uri()},
         variables=_variables(time_limit, copies),
         jobs=max(1, min(most, -(-count // batch))),
         batch=batch,

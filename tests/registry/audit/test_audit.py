@@ -110,7 +110,7 @@ def test_a_version_that_is_deleted_meanwhile(store, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Registry, "versions", versions)
     # As it is where the registry is behind a server: each version is asked for when it is its turn.
-    monkeypatch.setattr("mlflow_kerasguard.mlflow_private.storage_locations", lambda client: {})
+    monkeypatch.setattr("mlflow_kerasguard.mlflow_private_registry.storage_locations", lambda client: {})
     found = audit(NEW)
     assert [cell.status.value for row in found.rows for cell in row.cells.values()] == [
         "compatible",

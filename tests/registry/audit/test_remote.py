@@ -9,7 +9,7 @@ import mlflow
 import pytest
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from mlflow_kerasguard import mlflow_private
+from mlflow_kerasguard import mlflow_private_registry
 from mlflow_kerasguard.registry.audit import reading, remote
 from mlflow_kerasguard.registry.audit.reading import NotReadError, Signatures, read_local, reader
 from mlflow_kerasguard.registry.audit.values import Status
@@ -181,7 +181,7 @@ def test_a_store_that_gives_no_parts_at_all(tmp_path, read, monkeypatch):
     """Any repository but MLflow's own over HTTP; here one of a directory that goes by another name."""
     model = foreign(tmp_path / "m")
     repository = get_artifact_repository(model.as_uri())
-    monkeypatch.setattr(mlflow_private, "repository_at", lambda *_: repository)
+    monkeypatch.setattr(mlflow_private_registry, "repository_at", lambda *_: repository)
     found = read("s3://bucket/m")
     assert found.model.weights == read_local(model, Signatures()).model.weights
 
