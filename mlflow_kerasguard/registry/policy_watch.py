@@ -20,6 +20,8 @@ from mlflow_kerasguard.tracking import is_uri
 
 #: Somebody may still be writing: what is half there can look like a policy with fewer guards.
 SETTLED_S = 0.5
+#: Between two looks at the file: looking takes as long as the rest of letting a call pass.
+LOOK_S = 0.02
 #: What a description includes, or a URI leads to, changes without the file that is looked at.
 FRESH_S = 60.0
 
@@ -67,6 +69,7 @@ class PolicyWatch:
         self._lock = threading.Lock()
         self._policy: _Read[Policy] | None = None
         self._last: Policy | None = None
+        self._looked = 0.0
         # Its own: reading an environment may take long, and policies don't wait for it.
         self._environments_lock = threading.Lock()
         self._environments: dict[str, _Read[Environment]] = {}
@@ -84,10 +87,11 @@ class PolicyWatch:
         """
         if self._path is None:
             raise Unusable(f"there is no policy: `{POLICY}` isn't set where the server runs", None)
-        known = self._policy
-        identity = _identity(self._path)
-        if known is None or known.identity != identity:
-            known = self._read_again(self._path)
+        known, now = self._policy, time.monotonic()
+        if known is None or now - self._looked >= LOOK_S:
+            if known is None or known.identity != _identity(self._path):
+                known = self._read_again(self._path)
+            self._looked = now
         try:
             return known.get()
         except KerasGuardError as error:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from mlflow_kerasguard.registry.policy_watch import LOOK_S
 from tests.live import browser
 from tests.live.artifact_store import ArtifactStore, artifact_store
 from tests.live.registry_servers import WAYS, Server, command, serving_registry, variables
@@ -42,6 +43,7 @@ class Case:
         self.policy.write_text(policy)
         past = time.time() - 10
         os.utime(self.policy, (past, past))
+        time.sleep(2 * LOOK_S)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

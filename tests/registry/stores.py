@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from mlflow_kerasguard.registry import policy_watch
 from mlflow_kerasguard.registry import store as plugin
 from mlflow_kerasguard.registry.policy_watch import SETTLED_S
 from tests.files import layer
@@ -32,6 +33,7 @@ class Registry:
     """The plug-in's store on SQLite; `good` is compatible with where the policy says it is served, `bad` isn't."""
 
     def __init__(self, directory: Path, database: Path) -> None:
+        policy_watch.LOOK_S = 0  # What a test changes is looked at.
         shutil.copy(database, directory / "registry.db")
         self.uri = f"sqlite:///{directory / 'registry.db'}"
         self.policy = directory / "team" / "kerasguard.toml"

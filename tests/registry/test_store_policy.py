@@ -206,6 +206,7 @@ def test_mlflow_finds_the_plug_in(registry, monkeypatch):
 
 
 def test_one_that_is_gone_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(policy_watch, "LOOK_S", 0)
     watch = PolicyWatch(tmp_path / "kerasguard.toml")
     for _ in range(2):
         with pytest.raises(Unusable, match=r"^`kerasguard.toml` can't be read"):
