@@ -184,14 +184,15 @@ def with_backend_of_loader(environment: Environment, backend: str | None) -> Env
     """An environment with the backend that :func:`import_keras` is going to choose there.
 
     Args:
-        environment: where a model is to be loaded, with the environment variables of this process.
+        environment: where a model is to be loaded.
         backend: the one that the model was saved with.
     """
-    if "KERAS_BACKEND" in os.environ or backend not in BACKENDS:
+    if backend not in BACKENDS or not any(name in environment.distributions for name in BACKENDS[backend]):
         return environment
-    if any(name in environment.distributions for name in BACKENDS[backend]):
-        return replace(environment, configured_backend=backend)
-    return environment
+    # A list says itself what is set where it will be installed; what is set here has no part in it.
+    is_list = environment.platform is None
+    chosen = environment.configured_backend is not None if is_list else "KERAS_BACKEND" in os.environ
+    return environment if chosen else replace(environment, configured_backend=backend)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from mlflow_kerasguard.checking import judge
 from mlflow_kerasguard.environment import Environment
 from mlflow_kerasguard.environment.identity import facts_digest
 from mlflow_kerasguard.findings import Report, Verdict
+from mlflow_kerasguard.keras_runtime import with_backend_of_loader
 from mlflow_kerasguard.model import Kind, ModelSpec
 from mlflow_kerasguard.registry.policy import IN_ENVIRONMENTS, Demand, Exemption, Guard
 from mlflow_kerasguard.registry.records import InvalidRecord, Record, Subject, find_record
@@ -121,7 +122,8 @@ def _decide(
     for name in guard.environments if guard.require & IN_ENVIRONMENTS else ():
         environment = environment_of(name)
         if Demand.COMPATIBLE in guard.require:
-            reports[name], exempted[name] = _without(judge(spec, environment, compile=False), guard.allow)
+            loaded_in = with_backend_of_loader(environment, spec.backend)
+            reports[name], exempted[name] = _without(judge(spec, loaded_in, compile=False), guard.allow)
             wrong, unknown = _of_the_report(reports[name])
             refusals += wrong
             doubts += unknown

@@ -99,6 +99,13 @@ def test_an_incompatible_model():
     assert decision.reports["old"].verdict is Verdict.INCOMPATIBLE
 
 
+def test_it_is_judged_on_the_backend_that_the_loader_takes_there(monkeypatch):
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    both = environment(source="both", packages={"keras": "3.15.1", "tensorflow": "2.21.0", "jax": "0.7.0"})
+    found = decide(candidate(replace(SOUND, backend="jax")), [guard()], lambda _: both, now=NOW, key=KEY)
+    assert [finding.code for finding in found.reports["prod"].findings] == []
+
+
 def test_an_unsafe_model():
     spec = replace(SOUND, anomalies=(Anomaly(kind="pickle-file", where="x.pkl", found="a pickle"),))
     decision = decided(candidate(spec), guard())

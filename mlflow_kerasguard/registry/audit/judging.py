@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from mlflow_kerasguard.engine import check_model
 from mlflow_kerasguard.environment import Environment
@@ -56,19 +56,8 @@ class Judge:
         backend = version.model.backend if version.model.backend in BACKENDS else None
         key = (digest, backend)
         if key not in self._on_backend:
-            self._on_backend[key] = _as_loaded(self.environments[digest], backend)
+            self._on_backend[key] = with_backend_of_loader(self.environments[digest], backend)
         return self._on_backend[key]
-
-
-def _as_loaded(environment: Environment, backend: str | None) -> Environment:
-    """An environment with the backend that this flavor's loader chooses there."""
-    if environment.platform is not None:
-        return with_backend_of_loader(environment, backend)
-    # A list says itself what is set where it will be installed; what is set here has no part in it.
-    is_there = backend is not None and any(name in environment.distributions for name in BACKENDS[backend])
-    if environment.configured_backend is not None or not is_there:
-        return environment
-    return replace(environment, configured_backend=backend)
 
 
 def cell_of(report: Report) -> Cell:
