@@ -140,7 +140,7 @@ def test_parts_that_stop_arriving(served, read):
 
 
 LIMITS = {
-    "files": ("mlflow_kerasguard.tracking._MOST_FILES", 2, "more than 2 files"),
+    "files": ("mlflow_kerasguard.tracking.MOST_FILES", 2, "more than 2 files"),
     "MLmodel": ("mlflow_kerasguard.registry.audit.remote.LARGEST_MLMODEL", 10, "its `MLmodel` has"),
     "signature": ("mlflow_kerasguard.registry.audit.remote.MAX_BYTES", 10, "its `kerasguard/signature.json` has"),
 }
