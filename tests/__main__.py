@@ -16,9 +16,7 @@ ROOT = Path(__file__).parent.parent
 
 _PYTEST = ("coverage", "run", "-m", "pytest")
 #: Half of the live tests by the time that they take, those in other environments first.
-_ASIDE = tuple(
-    f"tests/live/test_{name}.py" for name in ("environments", "serving_layers", "serving_http", "spark", "starting")
-)
+_ASIDE = tuple(f"tests/live/test_{name}.py" for name in ("environments", "serving_layers", "serving_http"))
 
 #: One step after the other; the commands of a step at the same time.
 STEPS = (
