@@ -15,14 +15,14 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 
 _PYTEST = ("coverage", "run", "-m", "pytest")
-#: The tests that other environments run, which take half of the time.
-_IN_ENVIRONMENTS = "tests/live/test_environments.py"
+#: Half of the live tests by the time that they take, those in other environments first.
+_ASIDE = tuple(f"tests/live/test_{name}.py" for name in ("environments", "serving_layers", "serving_http"))
 
 #: One step after the other; the commands of a step at the same time.
 STEPS = (
     (("coverage", "erase"),),
     ((*_PYTEST, "-m", "not live"),),
-    ((*_PYTEST, "-m", "live", "--ignore", _IN_ENVIRONMENTS), (*_PYTEST, "-m", "live", _IN_ENVIRONMENTS)),
+    ((*_PYTEST, "-m", "live", *(f"--ignore={path}" for path in _ASIDE)), (*_PYTEST, "-m", "live", *_ASIDE)),
     (("coverage", "combine", "--quiet"),),
     (("coverage", "report"),),
 )
