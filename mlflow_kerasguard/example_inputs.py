@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-#: Rows of a batch.
+#: Rows of a batch, where the model takes any number.
 ROWS = 2
 
 #: Lengths to try of other dimensions that the model leaves open. The first is long enough for a few layers of
@@ -51,7 +51,8 @@ def _array(random: np.random.Generator, length: int, shape: Sequence[int | None]
     """Small numbers that are indices of any table, and between 0 and 1 where they aren't whole."""
     import numpy as np
 
-    lengths = [ROWS, *(given if isinstance(given, int) and given > 0 else length for given in shape[1:])]
+    first, *others = shape or (None,)
+    lengths = [_length(first, ROWS), *(_length(item, length) for item in others)]
     if re.match(r"str|object|<U", dtype):
         return np.full(lengths, "a")
     if dtype.startswith("bool"):
@@ -59,6 +60,10 @@ def _array(random: np.random.Generator, length: int, shape: Sequence[int | None]
     if re.match(r"u?int", dtype):
         return random.integers(0, 2, lengths).astype(dtype)
     return random.random(lengths).astype(dtype if dtype in {"float16", "float64"} else "float32")
+
+
+def _length(given: int | None, default: int) -> int:
+    return given if isinstance(given, int) and given > 0 else default
 
 
 def _from_schema(schema: Any) -> Any:
@@ -94,16 +99,20 @@ def _of_tensor(tensor: Any) -> tuple[tuple[int | None, ...], str]:
 
 
 def _from_build(model: Any) -> Any:
-    """Of a subclassed model: the shapes that it was built for; their types aren't kept."""
+    """Of a subclassed model: the shapes that it was built for, with any number of rows; types aren't kept."""
     get_build_config = getattr(model, "get_build_config", None)
     config = get_build_config() if get_build_config is not None else None
     shape = (config or {}).get("input_shape")
     if isinstance(shape, Mapping):
-        return {name: (tuple(item), "float32") for name, item in shape.items() if _is_shape(item)}
+        return {name: _of_rows(item) for name, item in shape.items() if _is_shape(item)}
     if not isinstance(shape, list | tuple) or not shape:
         return None
     shapes = [shape] if _is_shape(shape) else shape
-    return [(tuple(item), "float32") for item in shapes] if all(map(_is_shape, shapes)) else None
+    return [_of_rows(item) for item in shapes] if all(map(_is_shape, shapes)) else None
+
+
+def _of_rows(shape: Iterable[int | None]) -> tuple[tuple[int | None, ...], str]:
+    return (None, *tuple(shape)[1:]), "float32"
 
 
 def _is_shape(value: Any) -> bool:

@@ -87,7 +87,6 @@ def _record_generated(wrapper: KerasModelWrapper, signature: Any, directory: Pat
 
 
 def _record(wrapper: KerasModelWrapper, inputs: Any, *, generated: bool) -> Golden:
-    wrapper.try_first_row(inputs)
     return golden.record(wrapper.predict_as_keras, inputs, compute_dtype(wrapper.model), generated=generated)
 
 

@@ -47,6 +47,11 @@ def test_open_dimensions_get_a_length():
     assert (made.shape, str(made.dtype)) == ((ROWS, OPEN_LENGTHS[0], 3), "float16")
 
 
+def test_a_number_of_rows_that_is_fixed():
+    inputs = keras.Input((3,), batch_size=5)
+    assert generate_inputs(keras.Model(inputs, keras.layers.Activation("relu")(inputs))).shape == (5, 3)
+
+
 def test_models_that_say_nothing():
     assert generate_inputs(types.SimpleNamespace()) is None
     for config in (None, {}, {"input_shape": None}, {"input_shape": "text"}, {"input_shape": [1.5]}):

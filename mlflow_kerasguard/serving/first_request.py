@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlflow_kerasguard import mlflow_private
+from mlflow_kerasguard.serving.state import preserved
 from mlflow_kerasguard.serving.structure import mapped
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ _JSON = {"Content-Type": "application/json"}
 
 
 def answer_request(wrapper: KerasModelWrapper, directory: Path, inputs: Any) -> list[int]:
-    """Let a scoring server that nobody else can reach answer requests with the model.
+    """Let a scoring server that nobody else can reach answer requests with the model, which is as before afterwards.
 
     Args:
         wrapper: of the model.
@@ -51,7 +52,7 @@ def answer_request(wrapper: KerasModelWrapper, directory: Path, inputs: Any) -> 
     try:
         app = mlflow_private.scoring_app(wrapper, directory)
         body = _body(directory, wrapper, inputs)
-        with _served(app) as path:
+        with preserved(wrapper.model), _served(app) as path:
             return list(_answers(path, body))
     except Exception:
         _logger.debug("the scoring server wasn't made ready: its first request is slower", exc_info=True)

@@ -25,6 +25,25 @@ def preserved(model: Any) -> Iterator[None]:
                 variable.assign(value)
 
 
+@contextlib.contextmanager
+def weights_kept(model: Any) -> Iterator[None]:
+    """Where Keras's ``predict`` fails in between, the model still has its weights.
+
+    Keras on JAX takes them out of the variables while it predicts, and puts them back only where nothing fails.
+    """
+    held = [(variable, variable.value) for variable in model.variables if not callable(variable.value)]
+    try:
+        yield
+    except BaseException:
+        lost = [(variable, value) for variable, value in held if getattr(variable, "_value", value) is None]
+        if any(value.is_deleted() for _, value in lost):  # What a batch was computed from is given back by it.
+            model.jax_state_sync()
+        else:
+            for variable, value in lost:
+                variable.assign(value)
+        raise
+
+
 def _states(model: Any) -> list[Any]:
     """The states that recurrent layers of Keras 2 keep; they aren't among its variables."""
     layers = getattr(model, "_flatten_layers", None)

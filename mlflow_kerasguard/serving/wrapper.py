@@ -15,7 +15,8 @@ from mlflow_kerasguard.serving.forward import Forward, bad_input
 from mlflow_kerasguard.serving.inputs import arranged
 from mlflow_kerasguard.serving.on_keras import fed
 from mlflow_kerasguard.serving.outputs import as_dataframe, is_dataframe, named, plain
-from mlflow_kerasguard.serving.structure import Template, filled, flattened, mapped
+from mlflow_kerasguard.serving.state import preserved, weights_kept
+from mlflow_kerasguard.serving.structure import Template, filled, mapped
 
 
 class KerasModelWrapper:
@@ -116,14 +117,10 @@ class KerasModelWrapper:
         return self._default_rows
 
     def predict_as_keras(self, inputs: Any) -> Any:
-        """What Keras's own ``predict`` gives for the same inputs: what this wrapper is held against."""
-        template, leaves = self.declared.conform(inputs)
-        return plain(self.model.predict(filled(template, fed(leaves)), verbose=0))
+        """What Keras's own ``predict`` gives for the same inputs: what this wrapper is held against.
 
-    def try_first_row(self, inputs: Any) -> None:
-        """Call the model on one row, and let it raise what it raises.
-
-        Keras on JAX takes the weights out of a model while ``predict`` runs, and loses them when it fails.
+        The model keeps what it remembers from one call to the next as it was, and its weights where it fails.
         """
-        template, leaves = flattened(inputs)
-        self.model(filled(template, fed([leaf[:1] for leaf in leaves])))
+        template, leaves = self.declared.conform(inputs)
+        with preserved(self.model), weights_kept(self.model):
+            return plain(self.model.predict(filled(template, fed(leaves)), verbose=0))
