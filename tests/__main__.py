@@ -1,7 +1,6 @@
 """``python -m tests``: all tests with the Python that runs this, the quick ones first, then the coverage.
 
-The quick suite needs some minutes. The live suite starts real servers and other releases of Keras; its two halves
-run side by side, and the second one's output follows the first one's.
+The quick suite needs some minutes. The live suite starts real servers and other releases of Keras.
 """
 
 from __future__ import annotations
@@ -9,22 +8,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 
-_PYTEST = ("coverage", "run", "-m", "pytest")
-#: Half of the live tests by the time that they take, those in other environments first.
-_ASIDE = tuple(f"tests/live/test_{name}.py" for name in ("environments", "serving_layers", "serving_http"))
+_PYTEST = ("coverage", "run", "-m", "pytest", "--numprocesses=2")
 
-#: One step after the other; the commands of a step at the same time.
+#: One step after the other. Tests run in two processes: they compute on one core, or wait for other processes. Live
+#: tests with the same `xdist_group` share what takes long to make, and run in the same one.
 STEPS = (
-    (("coverage", "erase"),),
-    ((*_PYTEST, "-m", "not live"),),
-    ((*_PYTEST, "-m", "live", *(f"--ignore={path}" for path in _ASIDE)), (*_PYTEST, "-m", "live", *_ASIDE)),
-    (("coverage", "combine", "--quiet"),),
-    (("coverage", "report"),),
+    ("coverage", "erase"),
+    (*_PYTEST, "--dist=worksteal", "-m", "not live"),
+    (*_PYTEST, "--dist=loadgroup", "-m", "live"),
+    ("coverage", "combine", "--quiet"),
+    ("coverage", "report"),
 )
 
 
@@ -32,25 +29,12 @@ def main() -> int:
     # Programs installed beside this Python (`mlflow`, `kerasguard`) are found though no environment is activated.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     environment = {**os.environ, "PATH": path}
-    for first, *others in STEPS:
-        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
-            aside = [
-                subprocess.Popen(_command(other), cwd=ROOT, env=environment, stdout=output, stderr=output)
-                for other in others
-            ]
-            print(f"\n=== {' '.join(first)}", flush=True)
-            statuses = [subprocess.run(_command(first), cwd=ROOT, env=environment).returncode]
-            for other, process in zip(others, aside, strict=True):
-                statuses.append(process.wait())
-                output.seek(0)
-                print(f"\n=== {' '.join(other)}\n{output.read()}", flush=True)
-        if any(statuses):
-            return next(filter(None, statuses))
+    for step in STEPS:
+        print(f"\n=== {' '.join(step)}", flush=True)
+        status = subprocess.run([sys.executable, "-m", *step], cwd=ROOT, env=environment).returncode
+        if status:
+            return status
     return 0
-
-
-def _command(arguments: tuple[str, ...]) -> list[str]:
-    return [sys.executable, "-m", *arguments]
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.live.releases import Release
+from tests.live.turns import turn
 
 ROOT = Path(__file__).parent.parent.parent
 UV = (sys.executable, "-m", "uv")
@@ -79,12 +80,12 @@ def release_python(release: Release, cache: Path) -> tuple[Path, dict[str, str]]
 def _once(directory: Path, make: object) -> None:
     """Have ``directory`` made, unless it is there; one that wasn't finished doesn't count."""
     finished = directory.with_name(f"{directory.name}.finished")
-    if finished.exists():
-        return
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    make(directory)
-    finished.touch()
+    with turn(directory.with_name(f"{directory.name}.lock")):
+        if finished.exists():
+            return
+        shutil.rmtree(directory, ignore_errors=True)
+        make(directory)
+        finished.touch()
 
 
 def _variables(path: list[str], cache: Path) -> dict[str, str]:

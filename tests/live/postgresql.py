@@ -26,6 +26,8 @@ from urllib.parse import quote, urlsplit
 
 import psycopg
 
+from tests.live import debian
+
 #: Where Debian's package puts the programs of each release.
 PROGRAMS = Path("/usr/lib/postgresql")
 
@@ -99,7 +101,7 @@ def _name(uri: str) -> str:
 def running() -> Iterator[PostgreSQL]:
     """Install PostgreSQL where it is missing, and run a new server until the end of the block."""
     if not list(PROGRAMS.glob("*/bin/initdb")):
-        _install()
+        debian.install("postgresql")
     account = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
     server = PostgreSQL(directory=Path(tempfile.mkdtemp(prefix="kerasguard-postgresql-")), account=account)
     shutil.chown(server.directory, account)
@@ -118,18 +120,6 @@ def running() -> Iterator[PostgreSQL]:
             yield server
         finally:
             keeper.communicate(timeout=PATIENCE)
-
-
-def _install() -> None:
-    """From Debian's archive. Without it the tests fail: what isn't tested mustn't look as if it were."""
-    sudo = [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
-    variables = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for arguments in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "postgresql"]):
-        try:
-            subprocess.run([*sudo, "apt-get", *arguments], env=variables, check=True, capture_output=True, text=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            said = getattr(error, "stderr", None) or error
-            raise AssertionError(f"needs PostgreSQL: `apt-get install postgresql` as root ({said})") from error
 
 
 def _script(directory: Path, account: str) -> str:

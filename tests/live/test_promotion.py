@@ -24,7 +24,11 @@ from mlflow_kerasguard.registry.candidates import read_candidate
 from mlflow_kerasguard.registry.records import find_record
 from tests.live.servers import PATIENCE, await_server, clean_variables, free_port
 
-pytestmark = [pytest.mark.live, pytest.mark.filterwarnings("ignore::UserWarning:mlflow")]
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.xdist_group("promotion"),
+    pytest.mark.filterwarnings("ignore::UserWarning:mlflow"),
+]
 
 BIN = Path(sys.executable).parent
 VERSIONS = 4

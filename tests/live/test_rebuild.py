@@ -13,7 +13,11 @@ import pytest
 
 from tests.conftest import sign_again
 
-pytestmark = [pytest.mark.live, pytest.mark.filterwarnings("ignore::UserWarning:mlflow")]
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.xdist_group("rebuild"),
+    pytest.mark.filterwarnings("ignore::UserWarning:mlflow"),
+]
 
 NEWEST, OLDER = "as pinned", "keras==3.8.0"
 #: Sleeps where it doesn't run in this very environment, as code that waits for something at home does.

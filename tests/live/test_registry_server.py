@@ -23,7 +23,11 @@ from tests.live.servers import PATIENCE, free_port
 from tests.registry.models import guarded
 from tests.registry.stores import POLICY, UNKNOWN
 
-pytestmark = [pytest.mark.live, pytest.mark.filterwarnings("ignore::UserWarning:mlflow")]
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.xdist_group("registry_server"),
+    pytest.mark.filterwarnings("ignore::UserWarning:mlflow"),
+]
 
 SECONDS = 2.0
 MORE = POLICY + '\n[[guard]]\nmodels = ["copies", "versions-*"]\nversions = true\nenvironments = ["serving"]\n'

@@ -14,7 +14,11 @@ from tests.keras_cases import keras, rows, sequential
 from tests.live.servers import ask, score
 from tests.live.test_serve import _serving
 
-pytestmark = [pytest.mark.live, pytest.mark.filterwarnings("ignore::UserWarning:mlflow")]
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.xdist_group("serving_http"),
+    pytest.mark.filterwarnings("ignore::UserWarning:mlflow"),
+]
 
 EXAMPLE = {
     "numbers": np.arange(12, dtype="float32").reshape(3, 2, 2),

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from tests.live.environments import run
-from tests.live.spark.environment import MissingJava, make_spark_environment, variables
+from tests.live.spark.environment import make_spark_environment, variables
 from tests.test_readme import BLOCKS
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("spark")]
 
 HERE = Path(__file__).parent / "spark"
 
@@ -46,10 +46,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def answers(directory: Path) -> dict:
     """What came of each of the cases."""
-    try:
-        python = make_spark_environment(directory / "environment")
-    except MissingJava as reason:
-        pytest.skip(str(reason))
+    python = make_spark_environment(directory / "environment")
     (directory / "sources").mkdir()
     (directory / "sources" / "counted.py").write_text(COUNTED)
     sources = variables(python, PYTHONPATH=str(directory / "sources"))

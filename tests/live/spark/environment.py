@@ -4,48 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
+from tests.live import debian
 from tests.live.environments import ROOT, make_environment
 
 #: Debian's packages, the one that PySpark was tried with first.
-_JAVA_PACKAGES = ("openjdk-17-jre-headless", "default-jre-headless")
+JAVA = ("openjdk-17-jre-headless", "default-jre-headless")
 
 _STRANGE = ("COVERAGE", "COV_", "PYTHON", "KERAS", "TF_", "VIRTUAL_ENV", "SPARK", "PYSPARK", "MLFLOW")
-
-
-class MissingJava(Exception):
-    """There is no Java, and none can be had."""
-
-
-def require_java() -> None:
-    """Have Java, from Debian where it is missing.
-
-    Raises:
-        MissingJava: says what is missing.
-    """
-    if shutil.which("java"):
-        return
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        raise MissingJava("Spark needs Java 17, and there is no `java`: apt-get install openjdk-17-jre-headless")
-    said = ""
-    for package in _JAVA_PACKAGES:
-        command = ["apt-get", "install", "-y", "--no-install-recommends", package]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode == 0:
-            return
-        said = done.stderr
-    raise MissingJava(f"Spark needs Java 17, and apt-get can't install it: {said[-500:]}")
 
 
 def make_spark_environment(directory: Path) -> Path:
     """An environment with PySpark, TensorFlow and this package; gives its Python.
 
     Raises:
-        MissingJava: Spark can't run here.
+        MissingProgram: there is no Java, and none can be had.
     """
-    require_java()
+    if shutil.which("java") is None:
+        debian.install(*JAVA)
     # PySpark takes pandas below 3.
     return make_environment(directory, ["-e", ROOT, "keras", "tensorflow-cpu", "pyspark>=4", "pandas<3"])
 
