@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-_PROMOTED, _REFUSED, _UNDECIDED = 0, 1, 3
+#: Exit statuses by what was decided.
+_STATUS = {"allowed": 0, "refused": 1, "undecided": 3}
 
 _STATUSES = """\
 exit status:
@@ -61,7 +62,7 @@ def _promote(options: argparse.Namespace) -> tuple[str, int]:
     from mlflow_kerasguard.errors import NotPromotedError, RegistryError
     from mlflow_kerasguard.registry.gate import Outcome
     from mlflow_kerasguard.registry.promotion import promote
-    from mlflow_kerasguard.reports.promotions import PROMOTION_FORMATS, render_forbidden
+    from mlflow_kerasguard.reports.promotions import PROMOTION_FORMATS, render_by_server
 
     try:
         with ending_in_order():
@@ -78,8 +79,8 @@ def _promote(options: argparse.Namespace) -> tuple[str, int]:
     except NotPromotedError as error:
         promotion = error.promotion
     except RegistryError as error:
-        if not error.refused:
+        if not (error.refused or error.undecided):
             raise
-        return render_forbidden(str(error), options.format), _REFUSED
-    status = {Outcome.ALLOWED: _PROMOTED, Outcome.REFUSED: _REFUSED, Outcome.UNDECIDED: _UNDECIDED}[promotion.outcome]
-    return PROMOTION_FORMATS[options.format](promotion), status
+        outcome = Outcome.REFUSED if error.refused else Outcome.UNDECIDED
+        return render_by_server(str(error), outcome, options.format), _STATUS[outcome.value]
+    return PROMOTION_FORMATS[options.format](promotion), _STATUS[promotion.outcome.value]

@@ -116,11 +116,12 @@ class RegistryError(KerasGuardError):
 
     Attributes:
         refused: whether it forbids it, and doesn't merely fail.
+        undecided: whether its policy guards what was asked for, and it can't tell whether that passes.
     """
 
-    def __init__(self, message: str, *, refused: bool = False) -> None:
+    def __init__(self, message: str, *, refused: bool = False, undecided: bool = False) -> None:
         super().__init__(message)
-        self.refused = refused
+        self.refused, self.undecided = refused, undecided
 
 
 class NotPromotedError(KerasGuardError):

@@ -102,6 +102,12 @@ def test_a_server_that_forbids_it(called, capsys):
     assert capsys.readouterr().out == "REFUSED by the server: version 7 of `sum` isn't made `champion`: no\n"
 
 
+def test_a_server_that_cant_tell(called, capsys):
+    called[1][0] = RegistryError("the artifact store didn't answer", undecided=True)
+    assert main(["promote", "models:/sum/7", "--alias", "a"]) == 3
+    assert capsys.readouterr().out == "UNDECIDED by the server: the artifact store didn't answer\n"
+
+
 def test_what_a_server_says_is_long(called, capsys):
     called[1][0] = RegistryError("the registry's policy doesn't let it pass, because " + "`a b` " * 200, refused=True)
     main(["promote", "models:/sum/7", "--alias", "a"])

@@ -19,6 +19,7 @@ from mlflow_kerasguard.registry.candidates import candidate_of
 from mlflow_kerasguard.registry.gate import Candidate, Decision, Outcome, decide
 from mlflow_kerasguard.registry.policy import Demand, Guard, Policy
 from mlflow_kerasguard.registry.policy_watch import PolicyWatch, Unusable
+from mlflow_kerasguard.registry.promoted import UNDECIDED_ENDING
 from mlflow_kerasguard.registry.records import RECORD_KEY
 from mlflow_kerasguard.registry.time_limits import TimeLimit
 from mlflow_kerasguard.registry.version_files import signature_files
@@ -159,7 +160,7 @@ class Guarding:
         return _error(
             "INVALID_PARAMETER_VALUE",
             f"{what}: the registry's policy `{self._watch.name}` guards it, and {about}: "
-            f"{self._watch.for_clients(why).rstrip('.')}. Nothing was changed; try again when that is mended.",
+            f"{self._watch.for_clients(why).rstrip('.')}. {UNDECIDED_ENDING}",
         )
 
 

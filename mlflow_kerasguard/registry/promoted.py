@@ -12,6 +12,9 @@ from mlflow_kerasguard.rebuild import outcome as rebuild
 from mlflow_kerasguard.registry.gate import Outcome
 from mlflow_kerasguard.registry.policy import Exemption
 
+#: How a guarded registry's answer ends where it can't tell; whoever asked knows it by that.
+UNDECIDED_ENDING = "Nothing was changed; try again when that is mended."
+
 
 class Kind(str, Enum):
     """What a version can be given."""

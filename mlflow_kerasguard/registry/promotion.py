@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mlflow_kerasguard import mlflow_private, mlflow_private_registry
-from mlflow_kerasguard.errors import NotPromotedError, UsageError
+from mlflow_kerasguard.errors import NotPromotedError, RegistryError, UsageError
 from mlflow_kerasguard.registry.candidates import created, read_candidate
 from mlflow_kerasguard.registry.demands import Demands, demands_of
 from mlflow_kerasguard.registry.gate import Candidate, Outcome
@@ -138,16 +138,23 @@ class _Work:
     def carry_out(self, promotion: Promotion, candidate: Candidate) -> Promotion:
         before = self.registry.holder(promotion.target, promotion.model)
         now = self.registry.require_same(self.version)
-        self._write_tags(self.version, promotion, replace(candidate, tags=dict(now.tags)))
+        written = self._write_tags(self.version, promotion, replace(candidate, tags=dict(now.tags)))
         stored, note = store_report(promotion, self.version.run_id)
-        report = stored or str(promotion)
-        self.registry.set_tags(self.version, {REPORT_TAG: _shortened(report)})
+        written[REPORT_TAG] = _shortened(stored or str(promotion))
+        self.registry.set_tags(self.version, {REPORT_TAG: written[REPORT_TAG]})
         notes = promotion.notes if note is None else (*promotion.notes, note)
         done = replace(promotion, done=True, before=before, stored=stored, notes=notes)
         self.registry.require_same(self.version)
-        if promotion.target.kind is Kind.COPY:
-            return self._copy(done, candidate)
-        self.registry.give(promotion.target, self.version)
+        try:
+            if promotion.target.kind is Kind.COPY:
+                return self._copy(done, candidate)
+            self.registry.give(promotion.target, self.version)
+        except RegistryError as error:
+            if error.refused or error.undecided:
+                # Records stay: what was seen was seen, and others may promote by them at the same time.
+                shown = {key: value for key, value in written.items() if not key.startswith(RECORD_TAG)}
+                self.registry.restore_tags(self.version, shown, dict(now.tags))
+            raise
         return done
 
     def _copy(self, promotion: Promotion, candidate: Candidate) -> Promotion:
@@ -174,8 +181,9 @@ class _Work:
     def _write_tags(self, version: Any, promotion: Promotion, about: Candidate) -> dict[str, str]:
         records = {record.tag: record.sealed(self.key) for record in records_of(promotion, about, self.key)}
         # What counts comes first.
-        self.registry.set_tags(version, {**records, **tags_for_people(promotion)})
-        return records
+        written = {**records, **tags_for_people(promotion)}
+        self.registry.set_tags(version, written)
+        return written
 
 
 #: A server may take more; people won't read more.

@@ -9,7 +9,7 @@ from typing import Any
 
 from mlflow_kerasguard import mlflow_private, mlflow_private_registry
 from mlflow_kerasguard.errors import ModelNotFoundError, RegistryError, UsageError
-from mlflow_kerasguard.registry.promoted import Kind, Target
+from mlflow_kerasguard.registry.promoted import UNDECIDED_ENDING, Kind, Target
 
 _FORBIDDEN, _GONE = 403, 404
 _READY = "READY"
@@ -97,6 +97,17 @@ class Registry:
         for key in keys:
             with contextlib.suppress(mlflow_error):
                 self._client.delete_model_version_tag(version.name, version.version, key)
+
+    def restore_tags(self, version: Any, written: Mapping[str, str], before: Mapping[str, str]) -> None:
+        """Give tags the values that they had before they were written, unless somebody else has written them since."""
+        mlflow_error, _ = mlflow_private.exception_class()
+        with contextlib.suppress(mlflow_error):
+            now = dict(self._client.get_model_version(version.name, version.version).tags)
+            for key in (key for key, value in written.items() if now.get(key) == value):
+                if key in before:
+                    self._client.set_model_version_tag(version.name, version.version, key, before[key])
+                else:
+                    self._client.delete_model_version_tag(version.name, version.version, key)
 
     def give(self, target: Target, version: Any) -> None:
         """Set an alias or a stage, and take it back where the version was made again at that moment.
@@ -205,6 +216,8 @@ def _answering(what: str) -> Iterator[None]:
         said = _said(cause)
         if status == _FORBIDDEN:
             raise RegistryError(said, refused=True) from error
+        if said.endswith(UNDECIDED_ENDING):
+            raise RegistryError(said, undecided=True) from error
         if status == _GONE:
             raise ModelNotFoundError(f"{what}: {said}") from error
         raise RegistryError(f"{what}: {said}") from error

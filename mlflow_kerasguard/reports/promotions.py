@@ -68,17 +68,18 @@ PROMOTION_FORMATS: Mapping[str, Callable[[Promotion], str]] = {
 }
 
 
-def render_forbidden(said: str, format: str) -> str:
-    """What the server says where it forbids what was allowed here.
+def render_by_server(said: str, outcome: Outcome, format: str) -> str:
+    """What the server says where it doesn't do what was allowed here.
 
     Args:
         said: its reason.
+        outcome: its decision: refused, or undecided.
         format: one of ``PROMOTION_FORMATS``.
     """
-    title, reason = "REFUSED by the server", text.plain(said, _LONGEST)
+    title, reason = f"{_REFUSED[outcome]} by the server", text.plain(said, _LONGEST)
     if format == "json":
         return json.dumps(
-            {"schema_version": SCHEMA_VERSION, "outcome": Outcome.REFUSED.value, "by_server": True, "reasons": [said]},
+            {"schema_version": SCHEMA_VERSION, "outcome": outcome.value, "by_server": True, "reasons": [said]},
             indent=2,
         )
     if format == "html":

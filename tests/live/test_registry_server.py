@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from mlflow_kerasguard.registry.policy_watch import LOOK_S
 from tests.live import browser
 from tests.live.artifact_store import ArtifactStore, artifact_store
 from tests.live.registry_servers import WAYS, Server, command, serving_registry, variables
-from tests.live.servers import PATIENCE, free_port
+from tests.live.servers import PATIENCE, clean_variables, free_port
 from tests.registry.models import guarded
 from tests.registry.stores import POLICY, UNKNOWN
 
@@ -30,7 +31,20 @@ pytestmark = [
 ]
 
 SECONDS = 2.0
-MORE = POLICY + '\n[[guard]]\nmodels = ["copies", "versions-*"]\nversions = true\nenvironments = ["serving"]\n'
+MORE = (
+    POLICY.replace("[environments]", '[environments]\nold = "keras==2.4.0 python==3.8"')
+    + """
+[[guard]]
+models = ["copies", "versions-*"]
+versions = true
+environments = ["serving"]
+
+[[guard]]
+models = ["strict"]
+aliases = ["champion"]
+environments = ["old"]
+"""
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +192,35 @@ def test_the_policy_changes_while_it_runs(case):
         case.write(MORE)
     refusal(case.server.alias("guarded", "champion", 2))
     assert case.server.alias("guarded", "champion", 1) == (200, {})
+
+
+def test_promotion_has_to_pass_there_too(case, tmp_path):
+    """Its own policy, where there is one, may be another."""
+
+    def promote(model: str) -> tuple[int, str]:
+        line = [Path(sys.executable).with_name("kerasguard"), "promote", model, "--alias", "champion"]
+        environment = clean_variables(MLFLOW_TRACKING_URI=case.server.url)
+        done = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=PATIENCE)
+        return done.returncode, done.stdout + done.stderr
+
+    def shown() -> set[str]:
+        found = case.server.get("model-versions/get", name="strict", version=version)["model_version"]
+        return {tag["key"] for tag in found.get("tags", []) if ".record." not in tag["key"]}
+
+    status, said = promote("models:/guarded/1")
+    assert (status, said.partition(":")[0]) == (0, "PROMOTED")
+    case.server.register("strict")
+    version = case.server.version("strict", *case.good)
+    status, said = promote(f"models:/strict/{version}")
+    assert (status, said.partition(":")[0]) == (1, "REFUSED by the server"), said
+    assert "keras 2.4.0" in said
+    try:
+        case.write("[[guard")
+        status, said = promote(f"models:/strict/{version}")
+        assert (status, said.partition(":")[0]) == (3, "UNDECIDED by the server"), said
+    finally:
+        case.write(MORE)
+    assert (case.server.aliases("strict"), shown()) == ({}, set())
 
 
 def test_a_person_sees_why(case):

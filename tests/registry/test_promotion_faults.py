@@ -232,12 +232,15 @@ def test_a_server_that_forbids_it(client, monkeypatch):
 
     monkeypatch.setattr(SqlAlchemyStore, "set_registered_model_alias", forbid)
     monkeypatch.setattr(SqlAlchemyStore, "create_model_version", forbid)
+    client.set_model_version_tag("scaled", "1", "kerasguard.by", "somebody else")
     for target in ({"alias": "champion"}, {"to": "live"}):
         with pytest.raises(RegistryError) as caught:
             promote(URI, **target)
         assert caught.value.refused
         assert str(caught.value) == "version 1 of `scaled` isn't `champion`: no"
     assert [model.name for model in client.search_registered_models()] == ["scaled"]
+    shown = {key: value for key, value in tags(client).items() if not key.startswith(RECORD_TAG)}
+    assert shown == {"kerasguard.by": "somebody else"}, "as it was"
 
 
 def test_a_registry_that_fails(client, monkeypatch):
