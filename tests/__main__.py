@@ -12,14 +12,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 
-_PYTEST = ("coverage", "run", "-m", "pytest", "--numprocesses=2")
+_PYTEST = ("coverage", "run", "-m", "pytest", "--numprocesses=2", "--durations=30")
 
 #: One step after the other. Tests run in two processes: they compute on one core, or wait for other processes. Live
-#: tests with the same `xdist_group` share what takes long to make, and run in the same one.
+#: tests of one file share what takes long to make; the longest of the files is among the first.
 STEPS = (
     ("coverage", "erase"),
     (*_PYTEST, "--dist=worksteal", "-m", "not live"),
-    (*_PYTEST, "--dist=loadgroup", "-m", "live"),
+    (*_PYTEST, "--dist=loadfile", "--no-loadscope-reorder", "-m", "live"),
     ("coverage", "combine", "--quiet"),
     ("coverage", "report"),
 )

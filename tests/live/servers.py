@@ -23,7 +23,9 @@ POLL = 0.2
 
 def clean_variables(**more: str) -> dict[str, str]:
     """This process's, with the interpreter's own programs first and nothing else on Python's path."""
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    # MLflow remembers in variables which experiment a test has chosen.
+    strange = {"PYTHONPATH", "MLFLOW_EXPERIMENT_ID"}
+    kept = {name: value for name, value in os.environ.items() if name not in strange}
     return {**kept, "PATH": f"{Path(sys.executable).parent}:{kept['PATH']}", **more}
 
 

@@ -19,7 +19,7 @@ from tests.benchmarks.models import dense_stack
 from tests.live.servers import PATIENCE, clean_variables, free_port, serving
 from tests.registry.audit.models import NEW, OLD, YOUNG, foreign, guarded, write_mlmodel
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("audit")]
+pytestmark = pytest.mark.live
 
 BIN = Path(sys.executable).parent
 VERSIONS = 40

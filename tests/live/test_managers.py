@@ -25,7 +25,7 @@ from tests.live.environments import UV, run
 from tests.live.project import ROWS, run_in
 from tests.live.servers import free_port, score, serving
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("project")]
+pytestmark = pytest.mark.live
 
 MANAGERS = ("uv", "virtualenv")
 

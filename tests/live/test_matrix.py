@@ -25,7 +25,7 @@ RandomTranslation Resizing Seq2seq_states Seq_input_shape Shared_lstm SpectralNo
 ThresholdedReLU TimeDistributed_conv Trained_adam
 """
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("matrix")]
+pytestmark = pytest.mark.live
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from tests.live.conda_fixture import Channel, channel  # noqa: F401 - a fixture
 from tests.live.environments import ROOT, UV, run
 from tests.live.servers import PATIENCE, await_server, free_port, score
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("packing")]
+pytestmark = pytest.mark.live
 
 TRAIN = """
 import sys

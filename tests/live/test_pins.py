@@ -16,7 +16,7 @@ from mlflow_kerasguard.wheel_labels import unlabelled
 from tests.live.environments import UV, run
 from tests.live.project import run_in
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("project")]
+pytestmark = pytest.mark.live
 
 #: Loads, compares the predictions, and gives the distributions whose modules that and a server take.
 USE = """

@@ -26,7 +26,6 @@ from tests.live.servers import PATIENCE, await_server, clean_variables, free_por
 
 pytestmark = [
     pytest.mark.live,
-    pytest.mark.xdist_group("promotion"),
     pytest.mark.filterwarnings("ignore::UserWarning:mlflow"),
 ]
 

@@ -15,7 +15,6 @@ from tests.conftest import sign_again
 
 pytestmark = [
     pytest.mark.live,
-    pytest.mark.xdist_group("rebuild"),
     pytest.mark.filterwarnings("ignore::UserWarning:mlflow"),
 ]
 

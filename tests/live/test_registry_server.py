@@ -26,7 +26,6 @@ from tests.registry.stores import POLICY, UNKNOWN
 
 pytestmark = [
     pytest.mark.live,
-    pytest.mark.xdist_group("registry_server"),
     pytest.mark.filterwarnings("ignore::UserWarning:mlflow"),
 ]
 
@@ -225,6 +224,7 @@ def test_promotion_has_to_pass_there_too(case, tmp_path):
 
 def test_a_person_sees_why(case):
     version = case.server.version("guarded", *case.bad)
+    assert case.server.alias("guarded", "champion", 1) == (200, {})
     with browser.page() as page:
         page.goto(f"{case.server.url}/#/models/guarded/versions/{version}")
         page.get_by_role("button", name="Add", exact=True).click(timeout=1000 * PATIENCE)
@@ -236,7 +236,7 @@ def test_a_person_sees_why(case):
         assert shown.is_visible()
         assert shown.inner_text().startswith("The alias `champion` of `guarded`")
         assert "keras.layers.FromTheFuture" in shown.inner_text()
-    assert case.server.aliases("guarded")["champion"] != version
+    assert case.server.aliases("guarded")["champion"] == "1"
 
 
 @pytest.mark.parametrize("text", ["[[guard", None])

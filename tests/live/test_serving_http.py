@@ -16,7 +16,6 @@ from tests.live.test_serve import _serving
 
 pytestmark = [
     pytest.mark.live,
-    pytest.mark.xdist_group("serving_http"),
     pytest.mark.filterwarnings("ignore::UserWarning:mlflow"),
 ]
 

@@ -16,7 +16,7 @@ from tests.live.environments import run
 from tests.live.spark.environment import make_spark_environment, variables
 from tests.test_readme import BLOCKS
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("spark")]
+pytestmark = pytest.mark.live
 
 HERE = Path(__file__).parent / "spark"
 
