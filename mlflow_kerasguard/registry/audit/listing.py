@@ -21,18 +21,20 @@ _ORDER = ["name ASC", "version_number ASC"]
 _READY = "READY"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Registry:
     """The versions of a model registry.
 
     Args:
-        client: MLflow's.
         uri: the registry's, as it may be shown.
+        given: as it was given; None for the one that MLflow is set to.
+        locations: where the files of versions are, by name and version, as far as that is known.
     """
 
-    client: Any
     uri: str
-    _locations: dict[tuple[str, str], str] = field(default_factory=dict)
+    given: str | None
+    locations: dict[tuple[str, str], str] = field(default_factory=dict)
+    _client: Any = None
 
     @classmethod
     def at(cls, uri: str | None) -> Registry:
@@ -43,7 +45,14 @@ class Registry:
         """
         client, found = mlflow_private_registry.registry_client(uri)
         _require_database(found)
-        return cls(client, without_password(found))
+        return cls(without_password(found), uri, _client=client)
+
+    @property
+    def client(self) -> Any:
+        """MLflow's, which isn't imported before it is needed."""
+        if self._client is None:
+            self._client, _ = mlflow_private_registry.registry_client(self.given)
+        return self._client
 
     def versions(self, filter: str | None, *, aliased: bool) -> list[RegisteredVersion]:
         """All versions of the workspace that is set, in order.
@@ -58,7 +67,7 @@ class Registry:
         mlflow_error, _ = mlflow_private.exception_class()
         try:
             aliases = self._aliases()
-            self._locations.update(mlflow_private_registry.storage_locations(self.client))
+            self.locations.update(mlflow_private_registry.storage_locations(self.client))
             listed = [_version(found, aliases) for found in self._pages(filter)]
         except (mlflow_error, OSError) as error:
             raise UsageError(f"the registry `{self.uri}` can't be listed: {error}") from error
@@ -98,7 +107,7 @@ class Registry:
         """
         if not version.source.startswith("models:"):
             return version.source
-        known = self._locations.get((version.name, version.version))
+        known = self.locations.get((version.name, version.version))
         if known is not None:
             return known
         mlflow_error, _ = mlflow_private.exception_class()

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from mlflow_kerasguard import mlflow_private, mlflow_private_registry
+from mlflow_kerasguard import mlflow_private
 from mlflow_kerasguard.errors import UsageError
 from mlflow_kerasguard.registry.audit import environments as audited
 from mlflow_kerasguard.registry.audit.comparing import changes
 from mlflow_kerasguard.registry.audit.ledger import Ledger, Saved, read_saved
+from mlflow_kerasguard.registry.audit.lister import list_registry
 from mlflow_kerasguard.registry.audit.listing import Registry
 from mlflow_kerasguard.registry.audit.process import Task
 from mlflow_kerasguard.registry.audit.result import Audit
@@ -77,14 +78,17 @@ def audit(
     # Before anything is asked of the registry: a mistake in an argument is told at once.
     environments = audited.described(texts)
     before = None if since is None else read_saved(Path(since))
-    registry = Registry.at(registry_uri)
+    _require(time_limit=time_limit, jobs=jobs)
+    registry, versions, tracking_uri = list_registry(registry_uri, filter, aliased=aliased)
     with contextlib.ExitStack() as stack:
         ledger = None if save is None else stack.enter_context(Ledger(Path(save), registry.uri))
-        versions = registry.versions(filter, aliased=aliased)
         run = _Run(
-            registry=registry, environments=environments, saved=ledger.saved if ledger else Saved(), versions=versions
+            registry=registry,
+            tracking_uri=tracking_uri,
+            environments=environments,
+            saved=ledger.saved if ledger else Saved(),
+            versions=versions,
         )
-        _require(time_limit=time_limit, jobs=jobs)
         if ledger is not None:
             ledger.begin(environments)
         # What processes that are ended leave behind goes with it.
@@ -140,6 +144,7 @@ class _Run:
     """
 
     registry: Registry
+    tracking_uri: str
     environments: Sequence[AuditedEnvironment]
     saved: Saved
     versions: Sequence[RegisteredVersion]
@@ -229,7 +234,7 @@ def _workers(run: _Run, against: Sequence[str | None], time_limit: float, jobs: 
     count = len(run.versions)
     batch = max(1, min(_BATCH, count // (most * 2)))
     return Workers(
-        first={"against": against, "tracking_uri": mlflow_private_registry.tracking_uri()},
+        first={"against": against, "tracking_uri": run.tracking_uri},
         variables=_variables(time_limit, copies),
         jobs=max(1, min(most, -(-count // batch))),
         batch=batch,

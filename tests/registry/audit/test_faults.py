@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 
 import pytest
 
 from mlflow_kerasguard.errors import KerasGuardError, UsageError
+from mlflow_kerasguard.registry.audit import lister
 from mlflow_kerasguard.registry.audit.listing import Registry
 from mlflow_kerasguard.registry.audit.run import audit
 from mlflow_kerasguard.registry.audit.values import Status
@@ -130,3 +132,24 @@ def test_a_store_that_never_answers(store, tmp_path, monkeypatch):
     reasons = {next(iter(row.cells.values())).reason for row in found.rows}
     assert any("didn't answer for 8 versions in a row" in reason for reason in reasons)
     assert threading.active_count() < 20
+
+
+@pytest.fixture
+def without_mlflow(monkeypatch):
+    """As in a process that hasn't imported it: the registry is listed by another one."""
+    monkeypatch.delitem(sys.modules, "mlflow")
+
+
+ENDS = ("import os; os._exit(3)", """print('{"uri": "u", "versions": 7}\\n[]\\n{"half')""", """print('{"uri": "u"')""")
+
+
+@pytest.mark.parametrize("code", ENDS)
+def test_the_process_that_lists_ends(code, without_mlflow, monkeypatch):
+    monkeypatch.setattr(lister, "_CODE", code)
+    with pytest.raises(UsageError, match="can't be listed: the process that asked it ended"):
+        audit("keras==3.8.0 python==3.11", registry_uri="sqlite:///gone.db")
+
+
+def test_what_another_process_lists(without_mlflow, tmp_path):
+    with pytest.raises(UsageError, match="there is no registry at"):
+        audit("keras==3.8.0 python==3.11", registry_uri=f"sqlite:///{tmp_path}/gone.db")
