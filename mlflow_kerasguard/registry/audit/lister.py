@@ -18,15 +18,8 @@ from typing import Any
 from mlflow_kerasguard import mlflow_private_registry
 from mlflow_kerasguard.errors import UsageError
 from mlflow_kerasguard.registry.audit.listing import Registry
+from mlflow_kerasguard.registry.audit.process import command
 from mlflow_kerasguard.registry.audit.values import RegisteredVersion
-
-#: Run with ``-I``: nothing but the path that it is given decides what it imports.
-_CODE = """\
-import json, sys
-sys.path[:] = json.loads(sys.argv[1])
-from mlflow_kerasguard.registry.audit.lister import main
-main()
-"""
 
 
 def list_registry(
@@ -60,9 +53,8 @@ def list_registry(
 
 
 def _asked(question: Any) -> Iterator[Any]:
-    path = [os.path.abspath(entry) for entry in sys.path]  # noqa: PTH100 - zip files and links stay what they are
     with subprocess.Popen(  # noqa: S603 - this interpreter
-        [sys.executable, "-I", "-c", _CODE, json.dumps(path)],
+        command("lister"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -71,7 +63,8 @@ def _asked(question: Any) -> Iterator[Any]:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            with process.stdin as stream:
+            # Where it has ended already, there is no answer.
+            with contextlib.suppress(OSError), process.stdin as stream:
                 json.dump(question, stream)
             # One that is killed may end in the middle of a line.
             with contextlib.suppress(ValueError):

@@ -17,16 +17,22 @@ from typing import IO, Any
 
 #: Run with ``-I``: nothing but the path that it is given decides what it imports.
 _CODE = """\
-import json, sys
+import importlib, json, sys
 sys.path[:] = json.loads(sys.argv[1])
-from mlflow_kerasguard.registry.audit.worker import main
-main()
+importlib.import_module(sys.argv[2]).main()
 """
 
 _SHOWN = 600
 _END_S = 2.0
 #: Seconds in which a process reads its environments, or imports MLflow, on a machine that has a lot to do.
 STARTING_S = 120.0
+
+
+def command(module: str) -> list[str]:
+    """What runs ``main`` of a module of this directory with this interpreter and its path."""
+    # The directory that is worked in may be gone or move; an empty entry would be another one then.
+    path = [os.path.abspath(entry) for entry in sys.path]  # noqa: PTH100 - zip files and links stay what they are
+    return [sys.executable, "-I", "-c", _CODE, json.dumps(path), f"{__package__}.{module}"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +81,8 @@ class Process:
 
     def __post_init__(self) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
-        # The directory that is worked in may be gone or move; an empty entry would be another one then.
-        path = [os.path.abspath(entry) for entry in sys.path]  # noqa: PTH100 - zip files and links stay what they are
         self._process = subprocess.Popen(  # noqa: S603 - this interpreter
-            [sys.executable, "-I", "-c", _CODE, json.dumps(path)],
+            command("worker"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

@@ -9,7 +9,6 @@ import threading
 import pytest
 
 from mlflow_kerasguard.errors import KerasGuardError, UsageError
-from mlflow_kerasguard.registry.audit import lister
 from mlflow_kerasguard.registry.audit.listing import Registry
 from mlflow_kerasguard.registry.audit.run import audit
 from mlflow_kerasguard.registry.audit.values import Status
@@ -145,9 +144,10 @@ ENDS = ("import os; os._exit(3)", """print('{"uri": "u", "versions": 7}\\n[]\\n{
 
 @pytest.mark.parametrize("code", ENDS)
 def test_the_process_that_lists_ends(code, without_mlflow, monkeypatch):
-    monkeypatch.setattr(lister, "_CODE", code)
+    monkeypatch.setattr("mlflow_kerasguard.registry.audit.process._CODE", code)
     with pytest.raises(UsageError, match="can't be listed: the process that asked it ended"):
-        audit("keras==3.8.0 python==3.11", registry_uri="sqlite:///gone.db")
+        # More than the pipe to it holds.
+        audit("keras==3.8.0 python==3.11", registry_uri="sqlite:///gone.db", filter="x" * (1 << 20))
 
 
 def test_what_another_process_lists(without_mlflow, tmp_path):
